@@ -1,0 +1,41 @@
+"""Threads over independent pieces of work; the kernels release the interpreter lock."""
+
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+from joblib import effective_n_jobs
+
+_here = threading.local()
+
+
+def check_cancelled():
+    """Raise CancelledError in a thread whose sisters have failed or were interrupted."""
+    cancelled = getattr(_here, "cancelled", None)
+    if cancelled is not None and cancelled.is_set():
+        raise CancelledError
+
+
+def run_tasks(function, tasks, n_jobs=None):
+    """Call ``function(task)`` for every task on up to `n_jobs` threads; results keep their order.
+
+    No result depends on the number of threads. An exception (Ctrl-C included) drops the tasks
+    that have not begun, and ends the others where they next call `check_cancelled`.
+    """
+    tasks = list(tasks)
+    n_threads = min(effective_n_jobs(n_jobs), len(tasks))
+    if n_threads <= 1:
+        return [function(task) for task in tasks]
+    cancelled = threading.Event()
+
+    def call(task):
+        _here.cancelled = cancelled
+        check_cancelled()
+        return function(task)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        futures = [pool.submit(call, task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            cancelled.set()
+            raise

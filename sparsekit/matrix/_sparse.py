@@ -1,0 +1,222 @@
+"""Whole-matrix operations on sparse columns (CSC), without ever making them dense."""
+
+from functools import cached_property
+
+import numpy as np
+
+from sparsekit._compile import kernel
+from sparsekit.matrix._blocks import add_products, mirror_lower, row_blocks
+from sparsekit.matrix._columns import CSCColumns, gathered_dot
+
+# Above this share of stored entries a row-wise sum of products loses to a dense product.
+DENSE_SHARE = 0.15
+
+
+@kernel
+def sparse_moments(data, indices, indptr, h, mass, centered, target, mean, curvature, product, j0, j1):
+    """Overwrite mean, weighted centred square and product with `target` of columns j0..j1."""
+    for j in range(j0, j1):
+        first = 0.0
+        seen = 0.0
+        total = 0.0
+        for k in range(indptr[j], indptr[j + 1]):
+            i = indices[k]
+            first += h[i] * data[k]
+            seen += h[i]
+            total += target[i] * data[k]
+        centre = first / mass if centered else 0.0
+        square = 0.0
+        for k in range(indptr[j], indptr[j + 1]):
+            deviation = data[k] - centre
+            square += h[indices[k]] * deviation * deviation
+        mean[j] = centre
+        curvature[j] = square + max(mass - seen, 0.0) * centre * centre
+        product[j] = total
+
+
+@kernel
+def sparse_dot(data, indices, indptr, features, r, out):
+    """Overwrite `out` with the products of the given columns with `r`."""
+    for k in range(features.shape[0]):
+        j = features[k]
+        out[k] = gathered_dot(data, indices, indptr[j], indptr[j + 1], r)
+
+
+@kernel
+def sparse_accumulate(data, indices, indptr, features, coef, eta):
+    """Add ``coef[k]`` times column ``features[k]`` to `eta`."""
+    for k in range(features.shape[0]):
+        j = features[k]
+        w = coef[k]
+        for m in range(indptr[j], indptr[j + 1]):
+            eta[indices[m]] += w * data[m]
+
+
+@kernel
+def count_rows(indices, indptr, features, row_start):
+    """Add to ``row_start[i + 1]`` the number of entries of row i in the given columns."""
+    for k in range(features.shape[0]):
+        j = features[k]
+        for m in range(indptr[j], indptr[j + 1]):
+            row_start[indices[m] + np.uint32(1)] += 1
+
+
+@kernel
+def fill_rows(data, indices, indptr, features, cursor, columns, values):
+    """Write the given columns row by row; `cursor` holds each row's next place and is overwritten."""
+    for k in range(features.shape[0]):
+        j = features[k]
+        for m in range(indptr[j], indptr[j + 1]):
+            i = indices[m]
+            place = cursor[i]
+            columns[place] = k
+            values[place] = data[m]
+            cursor[i] = place + 1
+
+
+@kernel
+def add_row_products(row_start, columns, values, h, n_old, gram, i0, i1):
+    """Add the weighted products of rows i0..i1 to the rows of `gram` from `n_old` on."""
+    for i in range(i0, i1):
+        if h[i] != 0.0:
+            for a in range(row_start[i], row_start[i + 1]):
+                row = columns[a]
+                if row >= n_old:
+                    scaled = h[i] * values[a]
+                    for b in range(row_start[i], a + 1):
+                        gram[row - n_old, columns[b]] += scaled * values[b]
+
+
+@kernel
+def spread_rows(row_start, columns, values, scale, dense, i0, i1):
+    """Write rows i0..i1, each times its `scale`, into the zeroed array `dense`."""
+    for i in range(i0, i1):
+        for a in range(row_start[i], row_start[i + 1]):
+            dense[i - i0, columns[a]] = scale[i] * values[a]
+
+
+class SparseDesign:
+    """A canonical CSC matrix: indices in bounds, each row at most once in a column.
+
+    Parameters
+    ----------
+    X : scipy sparse matrix or array in CSC form
+        Not copied, not changed.
+    """
+
+    sparse = True
+
+    def __init__(self, X):
+        unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
+        self.shape = X.shape
+        # Unsigned indices spare the kernels the test for negative ones.
+        self.columns = CSCColumns(X.data, X.indices.view(unsigned), X.indptr)
+        self.dtype = X.data.dtype
+
+    @cached_property
+    def all_features(self):
+        """Every column, in order."""
+        return np.arange(self.shape[1])
+
+    @cached_property
+    def entries(self):
+        """Number of stored entries of each column."""
+        return np.diff(self.columns.indptr).astype(np.int64)
+
+    @property
+    def n_entries(self):
+        """Number of stored entries."""
+        return len(self.columns.data)
+
+    def moments(self, h, target, *, center):
+        """Return column means, centred squares weighted by `h`, and products with `target`."""
+        n_features = self.shape[1]
+        mean, curvature, product = (np.empty(n_features) for _ in range(3))
+        mass = h.sum()
+        for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
+            sparse_moments(
+                *self.columns, h, mass, center, target, mean, curvature, product, j0, j1
+            )
+        return mean, curvature, product
+
+    def dot(self, r, mean, features=None):
+        """Return the products of the given columns, less `mean`, with `r`."""
+        features = self.all_features if features is None else features
+        out = np.empty(len(features))
+        for a, b in row_blocks(len(features), self.work(features)):
+            sparse_dot(*self.columns, features[a:b], r, out[a:b])
+        out -= r.sum() * mean[features]
+        return out
+
+    def accumulate(self, features, mean, coef, eta):
+        """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
+        for a, b in row_blocks(len(features), self.work(features)):
+            sparse_accumulate(*self.columns, features[a:b], coef[a:b], eta)
+        eta -= mean[features] @ coef
+
+    def compact(self, features, mean):
+        """Return a record of columns, the place of each given feature in it, and means by place."""
+        return self.columns, features, mean
+
+    def work(self, features):
+        """Return the number of entries that one pass over the given columns touches."""
+        if len(features) == self.shape[1]:
+            return self.n_entries
+        return int(self.entries[features].sum())
+
+    def gram(self, features, n_old, h, mean):
+        """Return the products of ``features[n_old:]`` with all `features`, centred by `mean`."""
+        rows = self._rows_of(features)
+        gram = np.zeros((len(features) - n_old, len(features)))
+        self._add_gram(rows, n_old, h, gram)
+        self._center_gram(gram, features, n_old, h, mean)
+        return gram
+
+    def gram_by_label(self, labels, n_labels, h, mean):
+        """Return one Gram matrix of all columns, centred by `mean`, for the rows of each label."""
+        n_features = self.shape[1]
+        rows = self._rows_of(self.all_features)
+        grams = np.zeros((n_labels, n_features, n_features))
+        for label in range(n_labels):
+            chosen = np.where(labels == label, h, 0.0)
+            self._add_gram(rows, 0, chosen, grams[label])
+            self._center_gram(grams[label], self.all_features, 0, chosen, mean)
+        return grams
+
+    def _add_gram(self, rows, n_old, h, gram):
+        n_new, n_all = gram.shape
+        counts = np.diff(rows[0]).astype(float)
+        pairs = 0.5 * float(counts @ counts)
+        if pairs > DENSE_SHARE**2 * 0.5 * self.shape[0] * n_all**2:
+            self._add_gram_by_blocks(rows, n_old, h, gram)
+        else:
+            for i0, i1 in row_blocks(self.shape[0], pairs):
+                add_row_products(*rows, h, n_old, gram, i0, i1)
+        mirror_lower(gram, n_old)
+
+    def _center_gram(self, gram, features, n_old, h, mean):
+        centre = mean[features]
+        if centre.any():
+            # The rows of `h` need not be those that `mean` is the mean of.
+            total = self.dot(h, np.zeros_like(mean), features)
+            excess = total - h.sum() * centre
+            gram -= np.outer(total[n_old:], centre)
+            gram -= np.outer(centre[n_old:], excess)
+
+    def _rows_of(self, features):
+        row_start = np.zeros(self.shape[0] + 1, dtype=np.int64)
+        count_rows(self.columns.indices, self.columns.indptr, features, row_start)
+        np.cumsum(row_start, out=row_start)
+        columns = np.empty(row_start[-1], dtype=np.uint32)
+        values = np.empty(row_start[-1])
+        fill_rows(*self.columns, features, row_start[:-1].copy(), columns, values)
+        return row_start, columns, values
+
+    def _add_gram_by_blocks(self, rows, n_old, h, gram):
+        n_new, n_all = gram.shape
+        scale = np.sqrt(h)
+        work = float(self.shape[0]) * n_all * n_new / 8
+        for i0, i1 in row_blocks(self.shape[0], work):
+            dense = np.zeros((i1 - i0, n_all))
+            spread_rows(*rows, scale, dense, i0, i1)
+            add_products(dense, n_old, gram)

@@ -1,0 +1,17 @@
+"""Solvers: from a problem to its solution."""
+
+from sparsekit.solvers._folds import solve_folds
+from sparsekit.solvers._path import alpha_grid, alpha_max, solve, solve_path
+from sparsekit.solvers._problem import Problem, Solution, Start, Status
+
+__all__ = [
+    "Problem",
+    "Solution",
+    "Start",
+    "Status",
+    "alpha_grid",
+    "alpha_max",
+    "solve",
+    "solve_folds",
+    "solve_path",
+]

@@ -1,0 +1,116 @@
+"""Coordinate descent with late Newton steps, on a Gram matrix."""
+
+import numpy as np
+
+from sparsekit._compile import kernel
+from sparsekit._parallel import check_cancelled
+from sparsekit.matrix import GramColumns
+from sparsekit.solvers._certificate import slack
+from sparsekit.solvers._coordinate import CALL_WORK, descend
+from sparsekit.solvers._newton import newton_step
+
+SWEEPS = 4
+MAX_ROUNDS = 1000
+# Rounds after which Newton is tried although signs still change, and support size per round
+# that a factorisation is worth.
+PATIENCE = 15
+SUPPORT_PER_ROUND = 160
+# Times the active features are chosen anew, and their share above which no copy is worth it.
+MAX_EXPANSIONS = 100
+COMPACT_SHARE = 0.6
+NO_WEIGHTS = np.empty(0)
+
+
+@kernel
+def subtract_rows(matrix, rows, change, gradient):
+    """Subtract ``change[k]`` times row ``rows[k]`` of `matrix` from `gradient`."""
+    for k in range(rows.shape[0]):
+        step = change[k]
+        if step != 0.0:
+            for i in range(gradient.shape[0]):
+                gradient[i] -= step * matrix[rows[k], i]
+
+
+def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, test):
+    """Minimise over all features of a Gram matrix; overwrites `coef` and `gradient`.
+
+    Works on the features that are not zero or would move, in a compact copy of their Gram
+    matrix, and on more of them as they begin to move. `matrix` may be larger than the number of
+    features. ``test.stops(active)`` gives what ends the work on some features, and
+    ``test.holds(coef, gradient)`` says whether the whole is done.
+    """
+    size = len(coef)
+    weight = None if (feature_weight == 1.0).all() else feature_weight
+    for _ in range(MAX_EXPANSIONS):
+        active = np.flatnonzero((coef != 0) | (slack(penalty, weight, gradient) < 0))
+        if len(active) == 0:
+            return
+        if len(active) > COMPACT_SHARE * size:
+            active = np.arange(size)
+            block = matrix
+        else:
+            block = matrix[np.ix_(active, active)]
+        part, force = coef[active], gradient[active]
+        _descend_block(
+            block, penalty, feature_weight[active], curvature[active], part, force,
+            test.stops(active),
+        )  # fmt: skip
+        change = part - coef[active]
+        if len(active) == size:
+            gradient[:] = force
+        else:
+            subtract_rows(matrix, active, change, gradient)
+        coef[active] = part
+        if test.holds(coef, gradient) or not change.any():
+            return
+
+
+def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, done):
+    """Minimise over all features of `matrix` by sweeps and late Newton steps.
+
+    ``done(coef, gradient, gain, exact)`` says when to stop; `gain` is what the last sweep brought
+    or, if `exact`, a Newton step on the support.
+    """
+    size = len(coef)
+    columns, features = GramColumns(matrix), np.arange(size)
+    smooth = hasattr(penalty, "slope")
+    signs, since_newton = np.sign(coef), 0
+    for _ in range(MAX_ROUNDS):
+        check_cancelled()
+        n_support = max(int(np.count_nonzero(coef)), 1)
+        n_sweeps = int(np.clip(CALL_WORK / (size * (n_support + 4.0)), 1, SWEEPS))
+        gain = descend(
+            columns, penalty, feature_weight, curvature, coef, gradient, NO_WEIGHTS,
+            features, features, n_sweeps, 0.0,
+        )  # fmt: skip
+        if gain == 0.0 or done(coef, gradient, gain, False):
+            return
+        before, signs = signs, np.sign(coef)
+        since_newton += 1
+        settled = np.array_equal(before, signs)
+        worth = since_newton >= n_support / SUPPORT_PER_ROUND
+        if smooth and worth and (settled or since_newton >= PATIENCE):
+            since_newton = 0
+            gain = _newton(matrix, penalty, feature_weight, coef, gradient)
+            if gain > 0.0:
+                signs = np.sign(coef)
+                if done(coef, gradient, gain, True):
+                    return
+
+
+def _newton(matrix, penalty, feature_weight, coef, gradient):
+    """Make a Newton step on the support if the objective falls; return by how much it fell."""
+    found = newton_step(matrix, penalty, feature_weight, coef, gradient)
+    if found is None:
+        return 0.0
+    support, new = found
+    old, weight = coef[support], feature_weight[support]
+    trial = gradient.copy()
+    subtract_rows(matrix, support, new - old, trial)
+    gain = 0.5 * (gradient[support] + trial[support]) @ (new - old)
+    gain -= weight @ (penalty.value(new) - penalty.value(old))
+    if not gain > 0.0:
+        return 0.0
+    coef[support] = new
+    gradient[:] = trial
+    return gain

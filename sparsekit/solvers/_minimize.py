@@ -1,0 +1,81 @@
+"""The one outer loop: certify on all features, grow the working set, minimise over it, repeat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparsekit.solvers._choose import choose_step
+from sparsekit.solvers._problem import Solution, Status
+from sparsekit.solvers._working_set import first_features, growth
+
+STALLED_ITERATIONS = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """When to stop.
+
+    Parameters
+    ----------
+    tol : float, default=1e-4
+        The gap to reach, as a share of the objective at zero coefficients.
+    max_iter : int, default=1000
+        Most outer iterations.
+    callback : callable, default=None
+        ``callback(iteration, objective, gap)``; a true answer stops.
+    """
+
+    tol: float = 1e-4
+    max_iter: int = 1000
+    callback: object = None
+
+
+def minimize(iterate, penalty, options, n_more=0, proposed=None):
+    """Move `iterate` to the minimum under `penalty` and return it as a Solution.
+
+    `n_more` is the number of problems on the same matrix that are to follow; `proposed` are
+    features that the first step takes in whatever their distance.
+    """
+    iterate.bound = -np.inf
+    goal = options.tol * iterate.null_objective
+    best, stalled = np.inf, 0
+    for n_iter in range(1, options.max_iter + 1):
+        found = iterate.certify(penalty)
+        gap = max(found.objective - iterate.bound, 0.0)
+        status = _status(gap, goal, stalled, n_iter, found, options)
+        if status is not None:
+            return _solution(iterate, n_iter, found.objective, gap, status)
+        # Rounding alone may still move the objective by a few units in its last place.
+        fell = best - found.objective > 4 * np.finfo(float).eps * iterate.null_objective
+        stalled = 0 if fell else stalled + 1
+        best = min(best, found.objective)
+        step, members = choose_step(iterate, penalty, found.scale, n_more, proposed)
+        proposed = None
+        step(iterate, penalty, members, max(0.3 * goal, 0.03 * gap) if stalled == 0 else 0.0)
+    raise AssertionError("the loop returns")
+
+
+def _status(gap, goal, stalled, n_iter, found, options):
+    if not np.isfinite(found.objective):
+        return Status.STAGNATED
+    if gap <= goal:
+        return Status.CONVERGED
+    if stalled >= STALLED_ITERATIONS:
+        return Status.STAGNATED
+    if options.callback is not None and options.callback(n_iter, found.objective, gap):
+        return Status.STOPPED
+    if n_iter == options.max_iter:
+        return Status.MAX_ITER
+    return None
+
+
+def _solution(iterate, n_iter, objective, gap, status):
+    return Solution(
+        coef=iterate.coef.copy(),
+        intercept=iterate.intercept,
+        n_iter=n_iter,
+        objective=objective,
+        null_objective=iterate.null_objective,
+        gap=gap,
+        status=status,
+    )

@@ -1,0 +1,101 @@
+"""One problem, and the path of problems from strong to weak penalties."""
+
+import numpy as np
+
+from sparsekit.solvers._certificate import slack
+from sparsekit.solvers._iterate import Iterate
+from sparsekit.solvers._minimize import Options, minimize
+
+
+def solve(problem, start=None, *, tol=1e-4, max_iter=1000, callback=None):
+    """Solve one problem and return its Solution."""
+    iterate = Iterate(problem)
+    if start is not None:
+        iterate.start_at(start)
+    return minimize(iterate, problem.penalty, Options(tol, max_iter, callback))
+
+
+def alpha_max(problem):
+    """Return the smallest strength at which every penalised coefficient is zero."""
+    return _critical_alpha(Iterate(problem))
+
+
+def _critical_alpha(iterate):
+    weight = iterate.feature_weight
+    held = np.ones(len(iterate.coef), dtype=bool) if weight is None else weight > 0
+    v = iterate.product[held] / (1.0 if weight is None else weight[held])
+    return float(np.max(iterate.problem.penalty.critical_alpha(v), initial=0.0))
+
+
+def alpha_grid(alpha_max, n_alphas=100, eps=1e-3):
+    """Return penalty strengths from `alpha_max` downward, evenly spaced in logarithm.
+
+    Parameters
+    ----------
+    alpha_max : float
+        Smallest strength at which every coefficient is zero; positive.
+    n_alphas : int, default=100
+        Length of the grid; at least 1.
+    eps : float, default=1e-3
+        Last strength divided by the first; in (0, 1).
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+
+    References
+    ----------
+    Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", section 2.5.
+    """
+    return np.geomspace(alpha_max, eps * alpha_max, n_alphas)
+
+
+def solve_path(problem, alphas, start=None, *, tol=1e-4, max_iter=1000, callback=None):
+    """Yield the Solution at each strength of `alphas`, which falls; each starts at the last.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its penalty is taken at every strength in turn.
+    alphas : sequence of float
+        Falling strengths.
+    start : Start, default=None
+        Where the first begins; zero by default.
+    tol, max_iter, callback : float, int, callable
+        As for `solve`.
+
+    Yields
+    ------
+    solution : Solution
+        One per strength.
+    """
+    iterate = Iterate(problem)
+    if start is not None:
+        iterate.start_at(start)
+    options = {"tol": tol, "max_iter": max_iter, "callback": callback}
+    yield from walk(iterate, problem.penalty, alphas, **options)
+
+
+def walk(iterate, penalty, alphas, *, tol=1e-4, max_iter=1000, callback=None):
+    """Yield the Solution at each strength, moving `iterate` from one to the next.
+
+    The sequential strong rule proposes what to add before each strength; the outer loop's
+    certificate looks at all features and mends what the rule missed.
+
+    References
+    ----------
+    Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems".
+    """
+    options = Options(tol, max_iter, callback)
+    previous = None
+    for k, alpha in enumerate(alphas):
+        proposed = None
+        if previous is not None:
+            strong = penalty.with_alpha(max(2.0 * alpha - previous, 0.0))
+            held = slack(strong, iterate.feature_weight, iterate.gradient)
+            proposed = np.flatnonzero((held < 0) & (iterate.curvature > 0))
+        previous = alpha
+        now = penalty.with_alpha(alpha)
+        yield minimize(iterate, now, options, len(alphas) - 1 - k, proposed)
