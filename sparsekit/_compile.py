@@ -5,18 +5,27 @@ called from a *kernel*, numba compiles the same method for scalars. A *protocol*
 that kernels may call on any record. Nothing else of the package imports numba.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
 import pathlib
+import pickle
+import sys
 import warnings
 
 import numba
 import numpy as np
 from numba import types
 from numba.core.caching import FunctionCache
-from numba.extending import models, overload, overload_method, register_jitable, register_model
-from numba.extending import typeof_impl
+from numba.extending import (
+    models,
+    overload,
+    overload_method,
+    register_jitable,
+    register_model,
+    typeof_impl,
+)
 
 OPTIONS = {
     "nogil": True,
@@ -45,16 +54,45 @@ class RecordType(types.NamedTuple):
         """Tell apart two records, or two editions of one record's source."""
         return (*super().key, self.stamp)
 
+    def __reduce__(self):
+        cls = self.instance_class
+        return restore_record_type, (cls.__module__, cls.__qualname__, self.types, self.stamp)
+
+
+class AbsentRecord(types.Opaque):
+    """A record that another process compiled for, and that this one cannot import unchanged."""
+
 
 register_model(RecordType)(models.TupleModel)
+register_model(AbsentRecord)(models.OpaqueModel)
+
+
+def restore_record_type(module, qualname, field_types, stamp):
+    """Return the type that the index of a kernel's cache names, if its class is at hand.
+
+    A user's own penalty is known to the process that imported it; the cache that it shares with
+    others must open there too.
+    """
+    cls = sys.modules.get(module)
+    for name in qualname.split("."):
+        cls = getattr(cls, name, None)
+    if cls is None or source_stamp(cls) != stamp:
+        return AbsentRecord(f"{module}.{qualname}{field_types}@{stamp}")
+    return RecordType(field_types, cls)
 
 
 @functools.cache
 def source_stamp(cls):
     """Return a digest of every file whose formulas may be compiled into a method of `cls`."""
-    home = pathlib.Path(inspect.getfile(cls))
-    files = {home, home.with_name("_base.py")}
-    sources = b"".join(f.read_bytes() for f in sorted(files) if f.exists())
+    try:
+        home = pathlib.Path(inspect.getfile(cls))
+    except (TypeError, OSError):
+        # Typed at a prompt: no file, so the methods themselves.
+        methods = sorted((k, f.__code__) for k, f in vars(cls).items() if inspect.isfunction(f))
+        sources = repr([(k, c.co_code, c.co_consts, c.co_names) for k, c in methods]).encode()
+    else:
+        files = {home, home.with_name("_base.py")}
+        sources = b"".join(f.read_bytes() for f in sorted(files) if f.exists())
     return hashlib.sha256(sources).hexdigest()[:12]
 
 
@@ -93,18 +131,47 @@ def protocol(method):
     return method
 
 
+UNWRITABLE = (
+    "No directory for compiled kernels is writable, so each process compiles them anew (about a "
+    "second). Set NUMBA_CACHE_DIR to a writable directory."
+)
+UNSAVED = (
+    "Compiled kernels could not be written to disk ({error}), so the next process compiles them "
+    "anew. Make room, or set NUMBA_CACHE_DIR to a directory that has some."
+)
+
+
+class KernelCache(FunctionCache):
+    """numba's cache on disk, for which what cannot be read or written is not there."""
+
+    def load_overload(self, sig, target_context):
+        """Return the compiled code for a signature, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            # A file cut short, by a full disk or a killed process.
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig, data):
+        """Keep the compiled code if the disk takes it; warn once if not."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _warn_once(UNSAVED.format(error=error.strerror))
+
+
 def kernel(function):
     """Compile `function` on its first call and keep the machine code on disk where that works."""
+    dispatcher = numba.njit(**OPTIONS)(function)
     try:
-        return numba.njit(cache=True, **OPTIONS)(function)
+        dispatcher._cache = KernelCache(function)
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        _warn_once(
-            "No directory for compiled kernels is writable, so each process compiles them anew "
-            "(about a second). Set NUMBA_CACHE_DIR to a writable directory."
-        )
-        return numba.njit(**OPTIONS)(function)
+        _warn_once(UNWRITABLE)
+    return dispatcher
 
 
 @functools.cache
@@ -135,7 +202,7 @@ def _compiled_where(condition, a, b):
 def cache_directory():
     """Return the directory that holds the compiled kernels of this package, or None."""
     try:
-        return FunctionCache(source_stamp.__wrapped__).cache_path
+        return KernelCache(source_stamp.__wrapped__).cache_path
     except RuntimeError:
         return None
 

@@ -1,7 +1,7 @@
 """Pieces of work small enough that Ctrl-C is honoured between them, and Gram products by blocks."""
 
 import numpy as np
-from scipy.linalg.blas import dgemm, dsyrk
+from scipy.linalg.blas import dsyrk
 
 from sparsekit._compile import kernel
 from sparsekit._parallel import check_cancelled
@@ -27,9 +27,15 @@ def mirror_lower(gram, n_old):
 
 
 def add_products(rows, n_old, gram):
-    """Add ``rows[:, n_old:].T @ rows`` to `gram`; of its trailing square at least the lower part."""
-    if n_old == 0:
-        dsyrk(1.0, rows.T, beta=1.0, c=gram.T, lower=0, overwrite_c=1)
-    else:
-        new = np.ascontiguousarray(rows[:, n_old:])
-        dgemm(1.0, rows.T, new.T, beta=1.0, c=gram.T, trans_b=1, overwrite_c=1)
+    """Add ``rows[:, n_old:].T @ rows`` to `gram`; of its trailing square only the lower triangle.
+
+    Either order of `rows` reaches the BLAS without a copy when `n_old` is zero.
+    """
+    by_column = rows.flags.f_contiguous
+    new = rows[:, n_old:] if by_column else np.ascontiguousarray(rows[:, n_old:])
+    square = gram if n_old == 0 else np.zeros((new.shape[1], new.shape[1]))
+    oriented = new if by_column else new.T
+    dsyrk(1.0, oriented, beta=1.0, c=square.T, trans=by_column, lower=0, overwrite_c=1)
+    if n_old > 0:
+        gram[:, n_old:] += square
+        gram[:, :n_old] += new.T @ rows[:, :n_old]

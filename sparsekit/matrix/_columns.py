@@ -52,7 +52,13 @@ def gathered_dot(data, indices, start, stop, r):
 
 @record
 class DenseColumns(NamedTuple):
-    """Columns of a dense array, stored as the rows of its transpose."""
+    """Columns of a dense array, stored as the rows of its transpose.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_features, n_samples)
+        The transpose, contiguous by row.
+    """
 
     rows: np.ndarray
 
@@ -68,7 +74,17 @@ class DenseColumns(NamedTuple):
 
 @record
 class CSCColumns(NamedTuple):
-    """Columns of a sparse array in CSC form; each row at most once in a column."""
+    """Columns of a sparse array in CSC form.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_entries,)
+        Stored values.
+    indices : ndarray of shape (n_entries,)
+        Their rows, unsigned; each row at most once in a column.
+    indptr : ndarray of shape (n_features + 1,)
+        Where each column begins.
+    """
 
     data: np.ndarray
     indices: np.ndarray
@@ -121,7 +137,13 @@ class CenteredColumns(NamedTuple):
 
 @record
 class GramColumns(NamedTuple):
-    """Columns of a Gram matrix; here `r` is the gradient of every column it holds."""
+    """Columns of a Gram matrix; here `r` is the gradient of every column it holds.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_columns, n_columns)
+        May be larger than `r` is long; what lies beyond is not read.
+    """
 
     matrix: np.ndarray
 

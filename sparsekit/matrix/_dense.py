@@ -63,12 +63,12 @@ def accumulate_by_column(columns, features, mean, coef, eta):
 
 @kernel
 def gather_by_column(columns, features, mean, scale, i0, block):
-    """Overwrite `block` with the given centred columns from row i0 on, each row times its scale."""
+    """Overwrite row k of `block` with centred column ``features[k]`` from row i0 on, scaled."""
     for k in range(features.shape[0]):
         j = features[k]
         centre = mean[j]
-        for i in range(block.shape[0]):
-            block[i, k] = scale[i0 + i] * (columns[j, i0 + i] - centre)
+        for i in range(block.shape[1]):
+            block[k, i] = scale[i0 + i] * (columns[j, i0 + i] - centre)
 
 
 @kernel
@@ -102,7 +102,7 @@ def accumulate_by_row(X, features, mean, coef, eta, i0, i1):
 
 @kernel
 def gather_by_row(X, features, mean, scale, i0, block):
-    """Overwrite `block` with the given centred columns from row i0 on, each row times its scale."""
+    """Overwrite `block` with rows of the given centred columns from row i0 on, scaled."""
     for i in range(block.shape[0]):
         for k in range(features.shape[0]):
             j = features[k]
@@ -134,32 +134,33 @@ class _DenseDesign:
         n_all, n_new = len(features), len(features) - n_old
         gram = np.zeros((n_new, n_all))
         scale = np.sqrt(h)
-        n_rows = min(self.shape[0], max(GATHER_ENTRIES // n_all, n_new // 4, 32))
-        block = np.empty((n_rows, n_all))
+        n_rows = max(GATHER_ENTRIES // n_all, n_new // 4, 32)
         for i0 in range(0, self.shape[0], n_rows):
             check_cancelled()
-            block = block[: self.shape[0] - i0]
-            self._gather(features, mean, scale, i0, block)
-            add_products(block, n_old, gram)
+            n_here = min(n_rows, self.shape[0] - i0)
+            add_products(self._gather(features, mean, scale, i0, n_here), n_old, gram)
         mirror_lower(gram, n_old)
         return gram
 
+    def gram_by_label(self, labels, n_labels, h, mean, extra):
+        """Return one Gram matrix for the rows of each label: all columns less `mean`, then `extra`.
 
-    def gram_by_label(self, labels, n_labels, h, mean):
-        """Return one Gram matrix of all columns, centred by `mean`, for the rows of each label."""
+        `extra`, of shape (n_samples, n_extra), holds further columns.
+        """
         n_samples, n_features = self.shape
-        grams = np.zeros((n_labels, n_features, n_features))
+        size = n_features + extra.shape[1]
+        grams = np.zeros((n_labels, size, size))
         scale = np.sqrt(h)
-        n_rows = min(n_samples, max(GATHER_ENTRIES // n_features, 256))
-        block = np.empty((n_rows, n_features))
+        n_rows = max(GATHER_ENTRIES // size, 256)
         for i0 in range(0, n_samples, n_rows):
             check_cancelled()
-            block = block[: n_samples - i0]
-            self._gather(self.all_features, mean, scale, i0, block)
-            found = labels[i0 : i0 + len(block)]
+            here = slice(i0, min(i0 + n_rows, n_samples))
+            rows = self._gather(self.all_features, mean, scale, i0, here.stop - i0, extra.shape[1])
+            rows[:, n_features:] = scale[here, None] * extra[here]
+            found = labels[here]
             for label in np.unique(found):
                 chosen = found == label
-                add_products(block if chosen.all() else block[chosen], 0, grams[label])
+                add_products(rows if chosen.all() else rows[chosen], 0, grams[label])
         for gram in grams:
             mirror_lower(gram, 0)
         return grams
@@ -205,8 +206,10 @@ class ColumnMajorDesign(_DenseDesign):
         """Return a record of columns, the place of each given feature in it, and means by place."""
         return self.columns, features, mean
 
-    def _gather(self, features, mean, scale, i0, block):
+    def _gather(self, features, mean, scale, i0, n_rows, n_extra=0):
+        block = np.empty((len(features) + n_extra, n_rows))
         gather_by_column(self.X.T, features, mean, scale, i0, block)
+        return block.T
 
 
 class RowMajorDesign(_DenseDesign):
@@ -246,5 +249,7 @@ class RowMajorDesign(_DenseDesign):
             columns[:, i0:i1] = self.X[i0:i1, features].T
         return DenseColumns(columns), np.arange(len(features)), mean[features]
 
-    def _gather(self, features, mean, scale, i0, block):
+    def _gather(self, features, mean, scale, i0, n_rows, n_extra=0):
+        block = np.empty((n_rows, len(features) + n_extra))
         gather_by_row(self.X, features, mean, scale, i0, block)
+        return block

@@ -13,7 +13,9 @@ DENSE_SHARE = 0.15
 
 
 @kernel
-def sparse_moments(data, indices, indptr, h, mass, centered, target, mean, curvature, product, j0, j1):
+def sparse_moments(
+    data, indices, indptr, h, mass, centered, target, mean, curvature, product, j0, j1
+):
     """Overwrite mean, weighted centred square and product with `target` of columns j0..j1."""
     for j in range(j0, j1):
         first = 0.0
@@ -63,7 +65,7 @@ def count_rows(indices, indptr, features, row_start):
 
 @kernel
 def fill_rows(data, indices, indptr, features, cursor, columns, values):
-    """Write the given columns row by row; `cursor` holds each row's next place and is overwritten."""
+    """Write the given columns row by row; overwrites `cursor`, each row's next place."""
     for k in range(features.shape[0]):
         j = features[k]
         for m in range(indptr[j], indptr[j + 1]):
@@ -134,9 +136,7 @@ class SparseDesign:
         mean, curvature, product = (np.empty(n_features) for _ in range(3))
         mass = h.sum()
         for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
-            sparse_moments(
-                *self.columns, h, mass, center, target, mean, curvature, product, j0, j1
-            )
+            sparse_moments(*self.columns, h, mass, center, target, mean, curvature, product, j0, j1)
         return mean, curvature, product
 
     def dot(self, r, mean, features=None):
@@ -172,15 +172,27 @@ class SparseDesign:
         self._center_gram(gram, features, n_old, h, mean)
         return gram
 
-    def gram_by_label(self, labels, n_labels, h, mean):
-        """Return one Gram matrix of all columns, centred by `mean`, for the rows of each label."""
-        n_features = self.shape[1]
+    def gram_by_label(self, labels, n_labels, h, mean, extra):
+        """Return one Gram matrix for the rows of each label: all columns less `mean`, then `extra`.
+
+        `extra`, of shape (n_samples, n_extra), holds further columns.
+        """
+        n_features, n_extra = self.shape[1], extra.shape[1]
         rows = self._rows_of(self.all_features)
-        grams = np.zeros((n_labels, n_features, n_features))
+        size = n_features + n_extra
+        grams = np.empty((n_labels, size, size))
         for label in range(n_labels):
             chosen = np.where(labels == label, h, 0.0)
-            self._add_gram(rows, 0, chosen, grams[label])
-            self._center_gram(grams[label], self.all_features, 0, chosen, mean)
+            gram = np.zeros((n_features, n_features))
+            self._add_gram(rows, 0, chosen, gram)
+            self._center_gram(gram, self.all_features, 0, chosen, mean)
+            grams[label, :n_features, :n_features] = gram
+            weighted = chosen[:, None] * extra
+            for k in range(n_extra):
+                cross = self.dot(np.ascontiguousarray(weighted[:, k]), mean)
+                grams[label, :n_features, n_features + k] = cross
+                grams[label, n_features + k, :n_features] = cross
+            grams[label, n_features:, n_features:] = extra.T @ weighted
         return grams
 
     def _add_gram(self, rows, n_old, h, gram):

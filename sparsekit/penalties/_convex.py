@@ -184,9 +184,7 @@ class ElasticNet(NamedTuple):
 
     def value(self, w):
         """Return the penalty of `w`."""
-        return self.alpha * (
-            self.l1_ratio * abs(w) + 0.5 * (1.0 - self.l1_ratio) * w * w
-        )
+        return self.alpha * (self.l1_ratio * abs(w) + 0.5 * (1.0 - self.l1_ratio) * w * w)
 
     def prox(self, v, step):
         """Return `v` shrunk by the absolute part, then divided by the square part."""

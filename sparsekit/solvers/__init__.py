@@ -1,6 +1,6 @@
 """Solvers: from a problem to its solution."""
 
-from sparsekit.solvers._folds import solve_folds
+from sparsekit.solvers._folds import fold_products, solve_folds
 from sparsekit.solvers._path import alpha_grid, alpha_max, solve, solve_path
 from sparsekit.solvers._problem import Problem, Solution, Start, Status
 
@@ -11,6 +11,7 @@ __all__ = [
     "Status",
     "alpha_grid",
     "alpha_max",
+    "fold_products",
     "solve",
     "solve_folds",
     "solve_path",

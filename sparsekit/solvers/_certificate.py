@@ -82,18 +82,17 @@ def certify(point, penalty, feature_weight, curvature, coef, gradient):
     objective = point.value() + penalty_value(penalty, feature_weight, coef)
     bounded, relative, weight = _bounded_features(penalty, feature_weight, gradient)
     kept = coef if bounded is None else coef[bounded]
-    scale = float(np.min(penalty.dual_scale(relative, kept), initial=1.0))
-    bound = point.dual(scale) - float(np.sum(weight * penalty.conjugate(scale * relative)))
+    scale = float(penalty.dual_scale(relative, kept).min(initial=1.0))
+    bound = point.dual(scale) - float((weight * penalty.conjugate(scale * relative)).sum())
     if bounded is not None:
         bound -= _coordinate_gain(penalty, feature_weight, curvature, coef, gradient, ~bounded)
     return Certificate(objective, bound, scale)
 
 
 def penalty_value(penalty, feature_weight, coef):
-    """Return the penalty of all coefficients; zero costs nothing."""
-    support = np.flatnonzero(coef)
-    values = penalty.value(coef[support])
-    return float(values.sum() if feature_weight is None else feature_weight[support] @ values)
+    """Return the penalty of all coefficients."""
+    values = penalty.value(coef)
+    return float(values.sum() if feature_weight is None else feature_weight @ values)
 
 
 def slack(penalty, feature_weight, gradient):

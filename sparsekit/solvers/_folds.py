@@ -19,7 +19,16 @@ GRAM_BYTES = 1 << 28
 
 
 def solve_folds(
-    problem, splits, alphas, *, tol=1e-4, max_iter=1000, n_jobs=None, score=None, start=None
+    problem,
+    splits,
+    alphas,
+    *,
+    tol=1e-4,
+    max_iter=1000,
+    n_jobs=None,
+    score=None,
+    start=None,
+    products=None,
 ):
     """Return the test score of every strength on every fold.
 
@@ -39,23 +48,49 @@ def solve_folds(
         ``score(y_test, eta_test, weight_test)``; None for the weighted mean squared error.
     start : Start, default=None
         Where each path begins.
+    products : FoldProducts, default=None
+        What `fold_products` made of the same data and folds, if it made anything; serves every
+        penalty.
 
     Returns
     -------
     scores : ndarray of shape (n_alphas, n_folds)
         One column per fold.
     """
-    labels = _disjoint_tests(splits, len(problem.y))
-    if score is None and labels is not None and start is None and _worth_products(problem, splits):
-        solve_fold = _ProductFolds(problem, splits, labels)
+    if products is not None and score is None and start is None:
+        solve_fold = products.solve_fold
     else:
-        solve_fold = _MaskedFolds(problem, splits, score or weighted_squared_error, start)
+        masked = _MaskedFolds(splits, score or weighted_squared_error, start)
+        solve_fold = masked.solve_fold
     columns = run_tasks(
-        lambda fold: solve_fold(fold, alphas, tol=tol, max_iter=max_iter),
+        lambda fold: solve_fold(problem, fold, alphas, tol=tol, max_iter=max_iter),
         range(len(splits)),
         n_jobs,
     )
     return np.array(columns).T
+
+
+def fold_products(problem, splits):
+    """Return the products that serve all folds and all penalties, or None where they do not pay.
+
+    Parameters
+    ----------
+    problem : Problem
+        On all rows; its penalty does not matter.
+    splits : list of (train, test) index arrays
+        Rows of each fold.
+
+    Returns
+    -------
+    products : FoldProducts or None
+        For `solve_folds`, and for paths on all rows.
+    """
+    n_samples, n_features = problem.design.shape
+    room = (len(splits) + 3) * 8 * (n_features + 2) ** 2
+    if not problem.loss.quadratic or n_features > min(n_samples, WHOLE) or room > GRAM_BYTES:
+        return None
+    labels = _disjoint_tests(splits, n_samples)
+    return None if labels is None else FoldProducts(problem, len(splits), labels)
 
 
 def weighted_squared_error(y, eta, weight):
@@ -66,8 +101,8 @@ def weighted_squared_error(y, eta, weight):
 def _disjoint_tests(splits, n_samples):
     """Return the fold whose test rows hold each row, or None if a row is tested twice.
 
-    Rows that are never tested carry the label ``len(splits)``. Rows in neither part of a fold
-    make the products of its training rows differ from the total less the test rows: None too.
+    Rows that are never tested carry the label ``len(splits)``. A fold whose training rows are not
+    all the rest has other products than the total less those of its test rows: None too.
     """
     labels = np.full(n_samples, len(splits))
     for fold, (train, test) in enumerate(splits):
@@ -77,21 +112,16 @@ def _disjoint_tests(splits, n_samples):
     return labels
 
 
-def _worth_products(problem, splits):
-    n_samples, n_features = problem.design.shape
-    room = (len(splits) + 2) * 8 * n_features**2
-    return problem.loss.quadratic and n_features <= min(n_samples, WHOLE) and room <= GRAM_BYTES
-
-
 class _MaskedFolds:
     """Folds as sample weights that vanish on the test rows."""
 
-    def __init__(self, problem, splits, score, start):
-        self.problem, self.splits, self.score, self.start = problem, splits, score, start
+    def __init__(self, splits, score, start):
+        self.splits, self.score, self.start = splits, score, start
 
-    def __call__(self, fold, alphas, **options):
+    def solve_fold(self, problem, fold, alphas, **options):
+        """Return the test score at every strength."""
         train, test = self.splits[fold]
-        problem, n_samples = self.problem, len(self.problem.y)
+        n_samples, n_features = problem.design.shape
         every = np.ones(n_samples) if problem.sample_weight is None else problem.sample_weight
         # Counts, so that a split may name a training row more than once.
         weight = every * np.bincount(train, minlength=n_samples)
@@ -100,55 +130,63 @@ class _MaskedFolds:
         for solution in path:
             eta = np.full(n_samples, solution.intercept)
             support = np.flatnonzero(solution.coef)
-            zero = np.zeros(len(solution.coef))
-            problem.design.accumulate(support, zero, solution.coef[support], eta)
+            problem.design.accumulate(support, np.zeros(n_features), solution.coef[support], eta)
             scores.append(self.score(problem.y[test], eta[test], every[test]))
         return scores
 
 
-class _ProductFolds:
-    """Folds as Gram matrices: the total less that of the test rows."""
+class FoldProducts:
+    """Gram matrices of the columns, the target and a column of ones, for the rows of each fold.
 
-    def __init__(self, problem, splits, labels):
-        design, n_labels = problem.design, len(splits) + 1
+    The training rows of a fold have the total less that of the test rows; eliminating the column
+    of ones centres them. With u = (w, -1, b) the squared test error is u'Gu.
+    """
+
+    def __init__(self, problem, n_folds, labels):
         weight = problem.sample_weight
         h = np.ones(len(labels)) if weight is None else weight
-        self.problem = problem
-        centre = problem.fit_intercept
-        self.center = design.moments(h, h, center=centre)[0]
-        self.base = float(h @ problem.y / h.sum()) if centre else 0.0
-        y = problem.y - self.base
-        self.grams = design.gram_by_label(labels, n_labels, h, self.center)
-        parts = [np.where(labels == label, h, 0.0) for label in range(n_labels)]
-        self.masses = np.array([part.sum() for part in parts])
-        self.columns = np.array([design.dot(part, self.center) for part in parts])
-        self.products = np.array([design.dot(part * y, self.center) for part in parts])
-        self.targets = np.array([part @ y for part in parts])
-        self.energies = np.array([part @ (y * y) for part in parts])
+        n_features = problem.design.shape[1]
+        self.fit_intercept = problem.fit_intercept
+        # Any centre will do; one near the means keeps the digits.
+        self.centre, self.base = np.zeros(n_features), 0.0
+        if self.fit_intercept:
+            self.centre = problem.design.dot(h, self.centre) / h.sum()
+            self.base = float(h @ problem.y / h.sum())
+        extra = np.column_stack([problem.y - self.base, np.ones(len(labels))])
+        self.grams = problem.design.gram_by_label(labels, n_folds + 1, h, self.centre, extra)
         self.total = self.grams.sum(axis=0)
 
-    def __call__(self, fold, alphas, **options):
-        def rest(of):
-            return of.sum(axis=0) - of[fold]
+    def solve_fold(self, problem, fold, alphas, **options):
+        """Return the mean squared test error at every strength."""
+        iterate = self._iterate(problem, self.total - self.grams[fold])
+        test = self.grams[fold]
+        errors = []
+        for solution in walk(iterate, problem.penalty, alphas, **options):
+            u = np.concatenate([solution.coef, [-1.0, solution.intercept]])
+            support = np.flatnonzero(u)
+            if 4 * len(support) < len(u):
+                form = u[support] @ test[np.ix_(support, support)] @ u[support]
+            else:
+                form = u @ test @ u
+            errors.append(max(form / test[-1, -1], 0.0))
+        return errors
 
-        mass, centre = rest(self.masses), self.problem.fit_intercept
-        mean = rest(self.columns) / mass if centre else np.zeros(len(self.center))
-        target = rest(self.targets) / mass if centre else 0.0
-        matrix = self.total - self.grams[fold]
-        matrix /= mass
-        matrix -= np.outer(mean, mean)
-        product = rest(self.products) / mass - target * mean
-        energy = rest(self.energies) / mass - target**2
-        iterate = ProductIterate(self.problem, matrix, mean, product, energy, target)
-        path = walk(iterate, self.problem.penalty, alphas, **options)
-        return [self._error(fold, solution) for solution in path]
+    def solve_all(self, problem, alphas, **options):
+        """Yield the Solution on all rows at every strength, in terms of the columns as given."""
+        iterate = self._iterate(problem, self.total)
+        for solution in walk(iterate, problem.penalty, alphas, **options):
+            shift = self.base - float(self.centre @ solution.coef)
+            intercept = solution.intercept + shift if self.fit_intercept else 0.0
+            yield replace(solution, intercept=intercept)
 
-    def _error(self, fold, solution):
-        """Return the mean squared test error; intercepts are relative to the common centre."""
-        support = np.flatnonzero(solution.coef)
-        w, b = solution.coef[support], solution.intercept
-        gram = self.grams[fold][np.ix_(support, support)]
-        fitted = w @ gram @ w + 2 * b * (self.columns[fold][support] @ w)
-        fitted += b * b * self.masses[fold]
-        crossed = w @ self.products[fold][support] + b * self.targets[fold]
-        return float((self.energies[fold] - 2 * crossed + fitted) / self.masses[fold])
+    def _iterate(self, problem, gram):
+        mass = gram[-1, -1]
+        matrix = gram[:-2, :-2] / mass
+        mean, target = np.zeros(len(matrix)), 0.0
+        product, energy = gram[:-2, -2] / mass, gram[-2, -2] / mass
+        if self.fit_intercept:
+            mean, target = gram[:-2, -1] / mass, gram[-2, -1] / mass
+            matrix -= np.outer(mean, mean)
+            product = product - target * mean
+            energy -= target**2
+        return ProductIterate(problem, matrix, mean, product, energy, target)

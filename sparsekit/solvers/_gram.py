@@ -20,14 +20,14 @@ class GramCache:
         self.design, self.h, self.mean = design, h, mean
         self.features = np.empty(0, dtype=np.int64)
         self.matrix = np.empty((0, 0))
-        self._known = np.zeros(design.shape[1], dtype=bool)
+        self.known = np.zeros(design.shape[1], dtype=bool)
 
     @classmethod
     def of(cls, design, matrix):
         """Return the cache of all columns whose Gram matrix is `matrix`."""
         cache = cls(design, None, None)
         cache.features, cache.matrix = np.arange(design.shape[1]), matrix
-        cache._known[:] = True
+        cache.known[:] = True
         return cache
 
     def __len__(self):
@@ -40,7 +40,7 @@ class GramCache:
 
     def missing(self, features):
         """Return those of `features` that are not in yet."""
-        return features[~self._known[features]]
+        return features[~self.known[features]]
 
     def add(self, features):
         """Compute the products of new features with each other and with those already in."""
@@ -54,7 +54,7 @@ class GramCache:
         self.matrix[old : len(everything), : len(everything)] = block
         self.matrix[:old, old : len(everything)] = block[:, :old].T
         self.features = everything
-        self._known[new] = True
+        self.known[new] = True
 
     def _reserve(self, size):
         capacity = len(self.matrix)

@@ -6,10 +6,11 @@ from sparsekit._compile import kernel
 from sparsekit._parallel import check_cancelled
 from sparsekit.matrix import GramColumns
 from sparsekit.solvers._certificate import slack
-from sparsekit.solvers._coordinate import CALL_WORK, descend
+from sparsekit.solvers._coordinate import descend
 from sparsekit.solvers._newton import newton_step
 
-SWEEPS = 4
+# Sweeps of a round: as many as cost about what the checks between rounds cost.
+SWEEPS, MOST_SWEEPS, ROUND_WORK = 4, 20, 4e5
 MAX_ROUNDS = 1000
 # Rounds after which Newton is tried although signs still change, and support size per round
 # that a factorisation is worth.
@@ -31,13 +32,14 @@ def subtract_rows(matrix, rows, change, gradient):
                 gradient[i] -= step * matrix[rows[k], i]
 
 
-def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, test):
+def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, test, negligible):
     """Minimise over all features of a Gram matrix; overwrites `coef` and `gradient`.
 
     Works on the features that are not zero or would move, in a compact copy of their Gram
     matrix, and on more of them as they begin to move. `matrix` may be larger than the number of
     features. ``test.stops(active)`` gives what ends the work on some features, and
-    ``test.holds(coef, gradient)`` says whether the whole is done.
+    ``test.holds(coef, gradient, more)`` says whether the whole is done; `more` is whether other
+    features begin to move. A sweep that gains no more than `negligible` ends it too.
     """
     size = len(coef)
     weight = None if (feature_weight == 1.0).all() else feature_weight
@@ -53,7 +55,7 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
         part, force = coef[active], gradient[active]
         _descend_block(
             block, penalty, feature_weight[active], curvature[active], part, force,
-            test.stops(active),
+            test.stops(active), negligible,
         )  # fmt: skip
         change = part - coef[active]
         if len(active) == size:
@@ -61,11 +63,13 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
         else:
             subtract_rows(matrix, active, change, gradient)
         coef[active] = part
-        if test.holds(coef, gradient) or not change.any():
+        moving = slack(penalty, weight, gradient) < 0
+        moving[active] = False
+        if not change.any() or test.holds(coef, gradient, moving.any()):
             return
 
 
-def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, done):
+def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, done, negligible):
     """Minimise over all features of `matrix` by sweeps and late Newton steps.
 
     ``done(coef, gradient, gain, exact)`` says when to stop; `gain` is what the last sweep brought
@@ -74,28 +78,30 @@ def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, d
     size = len(coef)
     columns, features = GramColumns(matrix), np.arange(size)
     smooth = hasattr(penalty, "slope")
-    signs, since_newton = np.sign(coef), 0
+    signs, since_newton, failures = np.sign(coef), 0, 0
     for _ in range(MAX_ROUNDS):
         check_cancelled()
         n_support = max(int(np.count_nonzero(coef)), 1)
-        n_sweeps = int(np.clip(CALL_WORK / (size * (n_support + 4.0)), 1, SWEEPS))
+        n_sweeps = int(np.clip(ROUND_WORK / (size * (n_support + 4.0)), SWEEPS, MOST_SWEEPS))
         gain = descend(
             columns, penalty, feature_weight, curvature, coef, gradient, NO_WEIGHTS,
             features, features, n_sweeps, 0.0,
         )  # fmt: skip
-        if gain == 0.0 or done(coef, gradient, gain, False):
+        if gain <= negligible or done(coef, gradient, gain, False):
             return
         before, signs = signs, np.sign(coef)
         since_newton += 1
         settled = np.array_equal(before, signs)
-        worth = since_newton >= n_support / SUPPORT_PER_ROUND
-        if smooth and worth and (settled or since_newton >= PATIENCE):
+        worth = since_newton >= (1 + n_support / SUPPORT_PER_ROUND) * 2**failures
+        if smooth and worth and (settled or since_newton >= PATIENCE * 2**failures):
             since_newton = 0
             gain = _newton(matrix, penalty, feature_weight, coef, gradient)
             if gain > 0.0:
                 signs = np.sign(coef)
                 if done(coef, gradient, gain, True):
                     return
+            else:
+                failures += 1
 
 
 def _newton(matrix, penalty, feature_weight, coef, gradient):

@@ -70,7 +70,7 @@ class Iterate:
         self.refresh()
 
     def shift(self, features, change):
-        """Add the given columns times `change` to the predictor; the coefficients are the caller's."""
+        """Add the given columns times `change` to the predictor, and to it alone."""
         self.design.accumulate(features, self.mean, change, self.eta)
 
     def refresh(self):

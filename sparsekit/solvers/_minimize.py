@@ -6,9 +6,10 @@ import numpy as np
 
 from sparsekit.solvers._choose import choose_step
 from sparsekit.solvers._problem import Solution, Status
-from sparsekit.solvers._working_set import first_features, growth
 
 STALLED_ITERATIONS = 4
+# Share of the tolerance within which a path may leave a point where the last one left it.
+PATH_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ def minimize(iterate, penalty, options, n_more=0, proposed=None):
     for n_iter in range(1, options.max_iter + 1):
         found = iterate.certify(penalty)
         gap = max(found.objective - iterate.bound, 0.0)
-        status = _status(gap, goal, stalled, n_iter, found, options)
+        # A path whose next point starts within the tolerance must not stand still there.
+        eager = proposed is not None and n_iter < options.max_iter
+        near = gap <= (PATH_SHARE * goal if eager else goal)
+        status = _status(near, stalled, n_iter, found.objective, gap, options)
         if status is not None:
             return _solution(iterate, n_iter, found.objective, gap, status)
         # Rounding alone may still move the objective by a few units in its last place.
@@ -55,14 +59,14 @@ def minimize(iterate, penalty, options, n_more=0, proposed=None):
     raise AssertionError("the loop returns")
 
 
-def _status(gap, goal, stalled, n_iter, found, options):
-    if not np.isfinite(found.objective):
+def _status(near, stalled, n_iter, objective, gap, options):
+    if not np.isfinite(objective):
         return Status.STAGNATED
-    if gap <= goal:
+    if near:
         return Status.CONVERGED
     if stalled >= STALLED_ITERATIONS:
         return Status.STAGNATED
-    if options.callback is not None and options.callback(n_iter, found.objective, gap):
+    if options.callback is not None and options.callback(n_iter, objective, gap):
         return Status.STOPPED
     if n_iter == options.max_iter:
         return Status.MAX_ITER

@@ -10,6 +10,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 # Largest system solved in one call: about 0.1 s, so that Ctrl-C is honoured.
 MAX_SUPPORT = 2500
+# Share of the largest curvature added to all, so that equal columns leave a solvable system.
+RIDGE = 1e-12
 
 
 def newton_step(matrix, penalty, feature_weight, coef, gradient):
@@ -22,7 +24,8 @@ def newton_step(matrix, penalty, feature_weight, coef, gradient):
         return None
     weight, w = feature_weight[support], coef[support]
     system = matrix[np.ix_(support, support)]
-    system.flat[:: len(support) + 1] += weight * penalty.bend(w)
+    diagonal = system.reshape(-1)[:: len(support) + 1]
+    diagonal += weight * penalty.bend(w) + RIDGE * diagonal.max()
     force = gradient[support] - weight * penalty.slope(w)
     try:
         step = cho_solve(cho_factor(system, check_finite=False), force, check_finite=False)
@@ -30,7 +33,17 @@ def newton_step(matrix, penalty, feature_weight, coef, gradient):
         return None
     if not np.isfinite(step).all():
         return None
-    return support, _search(w, step, force @ step, weight * penalty.kink)
+    steepness = float(force @ step)
+    if not steepness > 0:
+        return None
+    return support, _search(w, step, steepness, _kinks(penalty, weight))
+
+
+def _kinks(penalty, weight):
+    """Return the jump of each derivative at zero; a wall stays a wall at weight zero."""
+    if np.isinf(penalty.kink):
+        return np.full_like(weight, np.inf)
+    return weight * penalty.kink
 
 
 def _search(w, step, steepness, kink):
@@ -44,17 +57,15 @@ def _search(w, step, steepness, kink):
     order = np.argsort(times)
     order = order[times[order] < 1.0]
     crossed, times = crosses[order], times[order]
-    jumps = np.broadcast_to(kink, w.shape)[crossed] * abs(step[crossed])
-    slopes_after = steepness * (times - 1.0) + np.cumsum(jumps)
-    rising = np.flatnonzero(slopes_after >= 0)
+    jumps = kink[crossed] * abs(step[crossed])
+    gathered = np.cumsum(jumps)
+    rising = np.flatnonzero(steepness * (times - 1.0) + gathered >= 0)
     if len(rising) == 0:
-        t = 1.0 if len(times) == 0 else 1.0 - jumps.sum() / steepness
-        return w + t * step
+        return w + (1.0 - jumps.sum() / steepness) * step
     first = rising[0]
-    before = slopes_after[first] - jumps[first]
-    if before > 0:
-        t = times[first] - before / steepness
-        return w + t * step
+    already = gathered[first - 1] if first > 0 else 0.0
+    if steepness * (times[first] - 1.0) + already > 0:
+        return w + (1.0 - already / steepness) * step
     new = w + times[first] * step
     new[crossed[first]] = 0.0
     return new

@@ -6,9 +6,31 @@ from sparsekit.solvers._certificate import slack
 from sparsekit.solvers._iterate import Iterate
 from sparsekit.solvers._minimize import Options, minimize
 
+# A strength at which only unpenalised coefficients move, whatever the data.
+FORBIDDING = 1e150
+
 
 def solve(problem, start=None, *, tol=1e-4, max_iter=1000, callback=None):
-    """Solve one problem and return its Solution."""
+    """Solve one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimise.
+    start : Start, default=None
+        Where to begin; zero coefficients by default.
+    tol : float, default=1e-4
+        The duality gap to reach, as a share of the objective at zero coefficients.
+    max_iter : int, default=1000
+        Most outer iterations.
+    callback : callable, default=None
+        ``callback(iteration, objective, gap)`` before each outer iteration; a true answer stops.
+
+    Returns
+    -------
+    solution : Solution
+        With its duality gap and status; nothing is raised or warned where it did not converge.
+    """
     iterate = Iterate(problem)
     if start is not None:
         iterate.start_at(start)
@@ -16,15 +38,25 @@ def solve(problem, start=None, *, tol=1e-4, max_iter=1000, callback=None):
 
 
 def alpha_max(problem):
-    """Return the smallest strength at which every penalised coefficient is zero."""
-    return _critical_alpha(Iterate(problem))
+    """Return the smallest strength at which every penalised coefficient is zero.
 
+    Parameters
+    ----------
+    problem : Problem
+        Its penalty's strength does not matter. Features of weight zero are fitted first.
 
-def _critical_alpha(iterate):
+    Returns
+    -------
+    alpha : float
+        Infinite where no strength gives zeros.
+    """
+    iterate = Iterate(problem)
     weight = iterate.feature_weight
+    if weight is not None and (weight == 0).any():
+        minimize(iterate, problem.penalty.with_alpha(FORBIDDING), Options(tol=1e-12))
     held = np.ones(len(iterate.coef), dtype=bool) if weight is None else weight > 0
-    v = iterate.product[held] / (1.0 if weight is None else weight[held])
-    return float(np.max(iterate.problem.penalty.critical_alpha(v), initial=0.0))
+    v = iterate.gradient[held] / (1.0 if weight is None else weight[held])
+    return float(np.max(problem.penalty.critical_alpha(v), initial=0.0))
 
 
 def alpha_grid(alpha_max, n_alphas=100, eps=1e-3):

@@ -23,6 +23,8 @@ MAX_HALVINGS = 30
 SUFFICIENT_DECREASE = 1e-4
 # The active features are solved to this share of the gap asked for over all.
 ACTIVE_SHARE = 0.5
+# Gains below this share of the objective at zero coefficients are rounding.
+NEGLIGIBLE = 1e-20
 # Shares of the best gain at which a model is left.
 SWEEP_SHARE, EXACT_SHARE = 1e-6, 1e-2
 
@@ -38,7 +40,10 @@ def step_on_kept_gram(iterate, penalty, members, accuracy):
     coef, gradient = iterate.coef[features], iterate.gradient[features]
 
     test = _GapTest(iterate, penalty, features, accuracy)
-    descend_on_gram(gram.matrix, penalty, _ones(weight, features), curvature, coef, gradient, test)
+    descend_on_gram(
+        gram.matrix, penalty, _ones(weight, features), curvature, coef, gradient,
+        test, NEGLIGIBLE * iterate.null_objective,
+    )  # fmt: skip
     new = iterate.coef.copy()
     new[features] = coef
     iterate.defer(new)
@@ -58,7 +63,7 @@ def step_on_fresh_gram(iterate, penalty, members, accuracy):
     weight = None if weight is None else weight[members]
     descend_on_gram(
         matrix, penalty, _ones(weight, members), matrix.diagonal().copy(), coef, gradient,
-        _GainTest(),
+        _GainTest(), NEGLIGIBLE * iterate.null_objective,
     )  # fmt: skip
     model.move(penalty, members, coef - iterate.coef[members], mean)
 
@@ -77,9 +82,7 @@ def step_on_data(iterate, penalty, members, accuracy):
     work = 2 * iterate.design.work(members) + len(members)
     points, test = [coef[members]], _GainTest()
     for _ in range(MAX_SWEEPS):
-        gain = sweep(
-            columns, penalty, weight, curvature, coef, residual, h, members, places, work
-        )
+        gain = sweep(columns, penalty, weight, curvature, coef, residual, h, members, places, work)
         if test.small(coef, residual, gain, True):
             break
         points.append(coef[members])
@@ -113,7 +116,7 @@ class _GapTest:
         point = GramPoint(self.energy, coef @ product, coef @ gradient)
         return certify(point, self.penalty, weight, curvature, coef, gradient).gap
 
-    def holds(self, coef, gradient):
+    def holds(self, coef, gradient, more):
         """Say whether the gap over all features is small."""
         gap = self._gap(coef, gradient, self.weight, self.curvature, self.product)
         return gap <= self.accuracy
@@ -142,9 +145,9 @@ class _GainTest:
     def __init__(self):
         self.most = 0.0
 
-    def holds(self, coef, gradient):
-        """Say no: features are added until none moves."""
-        return False
+    def holds(self, coef, gradient, more):
+        """Say whether no other feature begins to move."""
+        return not more
 
     def stops(self, active):
         """Return what ends the work on some features."""

@@ -4,10 +4,21 @@ import numpy as np
 
 from sparsekit.solvers._certificate import free_features, slack
 
-FIRST_SIZE = 64
+SMALLEST_GROWTH, LARGEST_FIRST = 32, 128
 
 
-def first_features(iterate, penalty):
+def growth_size(iterate, n_support):
+    """Return how many features may join at once.
+
+    At first as many as cost, in products, about what one pass over a dense matrix costs; later
+    twice the support, but not far beyond the number of samples, which bounds a lasso's support.
+    """
+    n_samples, n_features = iterate.design.shape
+    first = int(np.clip(4.0 * np.sqrt(n_features), SMALLEST_GROWTH, LARGEST_FIRST))
+    return max(first, min(2 * n_support, n_samples - n_support))
+
+
+def always_in(iterate, penalty):
     """Return the features that always belong in: those at work and those that nothing holds."""
     always = iterate.coef != 0
     free = free_features(penalty, iterate.feature_weight, len(always))
@@ -16,17 +27,22 @@ def first_features(iterate, penalty):
     return np.flatnonzero(always & (iterate.curvature > 0))
 
 
-def growth(iterate, penalty, scale, inside, size):
-    """Return up to `size` features outside, by distance from the edge of what holds them at zero.
+def violators(iterate, penalty, inside):
+    """Return the features outside that the present residual would move from zero."""
+    moved = slack(penalty, iterate.feature_weight, iterate.gradient) < 0
+    moved[inside] = False
+    return np.flatnonzero(moved & (iterate.curvature > 0))
+
+
+def nearest(iterate, penalty, scale, candidates, size):
+    """Return up to `size` of the candidates, by distance from the edge of what holds them at zero.
 
     The distance, in units of the residual, is that of Fercoq, Gramfort and Salmon (2015),
-    section 3; only features that the present residual itself would move are returned.
+    section 3.
     """
-    weight = iterate.feature_weight
-    violated = slack(penalty, weight, iterate.gradient) < 0
-    candidates = np.flatnonzero(violated & ~inside & (iterate.curvature > 0))
     if len(candidates) <= size:
         return candidates
+    weight = iterate.feature_weight
     weight = None if weight is None else weight[candidates]
     scaled = scale * iterate.gradient[candidates]
     distance = slack(penalty, weight, scaled) / np.sqrt(iterate.curvature[candidates])
