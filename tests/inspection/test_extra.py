@@ -1,0 +1,38 @@
+"""Without matplotlib the package imports, and a picture names the extra that is missing."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sparsekit.inspection import CoefficientPathDisplay, CVCurveDisplay
+from sparsekit.linear_model import LassoCV
+
+CALLS = {
+    "CoefficientPathDisplay.from_arrays": lambda: CoefficientPathDisplay.from_arrays(
+        [2.0, 1.0], [[0.0, 1.0]]
+    ),
+    "CoefficientPathDisplay.from_estimator": lambda: CoefficientPathDisplay.from_estimator(
+        LassoCV()
+    ),
+    "CVCurveDisplay.from_estimator": lambda: CVCurveDisplay.from_estimator(LassoCV()),
+    "CVCurveDisplay.from_arrays": lambda: CVCurveDisplay.from_arrays([2.0, 1.0], [[3.0], [2.0]]),
+}
+
+
+@pytest.mark.parametrize("caller", CALLS)
+def test_the_error_names_the_extra(monkeypatch, caller):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError) as error:
+        CALLS[caller]()
+    assert caller in str(error.value)
+    assert 'pip install "sparsekit[plot]"' in str(error.value)
+
+
+def test_importing_the_displays_does_not_import_matplotlib():
+    code = "import sys, sparsekit.inspection; print('matplotlib' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
