@@ -20,6 +20,7 @@ from sparsekit._sklearn import (
     report_fit_failures,
     select_method_params,
 )
+from sparsekit._validation import check_sparse_structure
 from sparsekit.model_selection._candidates import (
     Plan,
     configured,
@@ -241,6 +242,7 @@ class PathGridSearchCV(GridSearchCV, CallbackSupportMixin):
         candidates = list(ParameterGrid(self.param_grid))
         self._check_rule(candidates)
         scorers, refit_metric = self._get_scorers()
+        check_sparse_structure(X)
         X, y = indexable(X, y)
         params = select_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)

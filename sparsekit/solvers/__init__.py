@@ -1,10 +1,11 @@
 """Solvers: from a problem to its solution."""
 
-from sparsekit.solvers._folds import fold_products, solve_folds
+from sparsekit.solvers._folds import FoldProducts, fold_products, solve_folds
 from sparsekit.solvers._path import alpha_grid, alpha_max, solve, solve_path
 from sparsekit.solvers._problem import Problem, Solution, Start, Status
 
 __all__ = [
+    "FoldProducts",
     "Problem",
     "Solution",
     "Start",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsekit.solvers._certificate import DataPoint, GramPoint, certify
+from sparsekit.solvers._certificate import DataPoint, GramPoint, certify, free_features
 from sparsekit.solvers._gram import GramCache
 
 # A centred column whose relative spread is below rounding is a constant column.
@@ -96,16 +96,26 @@ class Iterate:
         self.coef = coef
 
     def certify(self, penalty):
-        """Return the certificate here; better bounds found before at the same penalty hold on."""
+        """Return the certificate here; better bounds found before at the same penalty hold on.
+
+        With features that nothing holds at zero there are estimates instead of bounds, and the
+        last one counts.
+        """
         if self._pending is None:
             point = DataPoint(self.loss, self.y, self.h, self.eta, self.slope)
         else:
             point = GramPoint(self.energy, self.coef @ self.product, self.coef @ self.gradient)
-        found = certify(
-            point, penalty, self.feature_weight, self.curvature, self.coef, self.gradient
-        )
-        self.bound = max(self.bound, found.bound)
+        weight, n_features = self.feature_weight, len(self.coef)
+        curvature = self.curvature * self._mean_curvature()
+        found = certify(point, penalty, weight, curvature, self.coef, self.gradient)
+        lasting = free_features(penalty, weight, n_features) is None
+        self.bound = max(self.bound, found.bound) if lasting else found.bound
         return found
+
+    def _mean_curvature(self):
+        if self.loss.quadratic:
+            return 1.0
+        return float(self.h @ self.loss.curvature(self.y, self.eta))
 
     def _catch_up(self):
         if self._pending is None:
@@ -122,7 +132,9 @@ class Iterate:
         for _ in range(100):
             force = -float(self.h @ self.loss.gradient(self.y, self.eta))
             step = force / float(self.h @ self.loss.curvature(self.y, self.eta))
-            step = float(np.clip(step, -4.0, 4.0))
+            if not self.loss.quadratic:
+                # Where the curvature vanishes a Newton step would leave the range of numbers.
+                step = float(np.clip(step, -4.0, 4.0))
             self.eta += step
             self.offset += step
             if self.loss.quadratic or abs(step) <= 1e-14 * (1.0 + abs(self.offset)):

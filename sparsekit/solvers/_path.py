@@ -84,7 +84,9 @@ def alpha_grid(alpha_max, n_alphas=100, eps=1e-3):
     return np.geomspace(alpha_max, eps * alpha_max, n_alphas)
 
 
-def solve_path(problem, alphas, start=None, *, tol=1e-4, max_iter=1000, callback=None):
+def solve_path(
+    problem, alphas, start=None, *, tol=1e-4, max_iter=1000, callback=None, products=None
+):
     """Yield the Solution at each strength of `alphas`, which falls; each starts at the last.
 
     Parameters
@@ -97,16 +99,21 @@ def solve_path(problem, alphas, start=None, *, tol=1e-4, max_iter=1000, callback
         Where the first begins; zero by default.
     tol, max_iter, callback : float, int, callable
         As for `solve`.
+    products : FoldProducts, default=None
+        Products of the same data, used instead of the data where they are as exact.
 
     Yields
     ------
     solution : Solution
         One per strength.
     """
+    options = {"tol": tol, "max_iter": max_iter, "callback": callback}
+    if products is not None and start is None and not problem.design.sparse:
+        yield from products.solve_all(problem, alphas, **options)
+        return
     iterate = Iterate(problem)
     if start is not None:
         iterate.start_at(start)
-    options = {"tol": tol, "max_iter": max_iter, "callback": callback}
     yield from walk(iterate, problem.penalty, alphas, **options)
 
 

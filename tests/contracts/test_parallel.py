@@ -1,0 +1,107 @@
+"""What `run_tasks` promises: order, the first error, and an end to what is no longer wanted."""
+
+import threading
+import time
+from concurrent.futures import CancelledError
+
+import joblib
+import pytest
+
+from sparsekit._parallel import check_cancelled, run_tasks
+
+SECONDS = 10.0
+
+
+def wait_until_cancelled(begun=None):
+    """Work as a kernel loop does, and fail if nobody ends it."""
+    if begun is not None:
+        begun.set()
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        check_cancelled()
+        time.sleep(0.001)
+    raise AssertionError("nobody cancelled this task")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+def test_results_keep_the_order_of_the_tasks(n_jobs):
+    def slow_first(task):
+        time.sleep(0.01 * (3 - task))
+        return task * task
+
+    assert run_tasks(slow_first, range(4), n_jobs) == [0, 1, 4, 9]
+
+
+def test_no_tasks_give_no_results():
+    assert run_tasks(abs, [], 2) == []
+
+
+def test_one_thread_is_the_callers_own():
+    assert run_tasks(lambda _: threading.get_ident(), range(3), 1) == [threading.get_ident()] * 3
+
+
+def test_tasks_run_side_by_side():
+    meeting = threading.Barrier(2, timeout=SECONDS)
+    assert sorted(run_tasks(lambda _: meeting.wait(), range(2), 2)) == [0, 1]
+
+
+def test_joblib_s_setting_decides_where_n_jobs_is_not_given():
+    meeting = threading.Barrier(2, timeout=SECONDS)
+    with joblib.parallel_config(n_jobs=2):
+        assert sorted(run_tasks(lambda _: meeting.wait(), range(2))) == [0, 1]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+def test_a_task_s_exception_reaches_the_caller(n_jobs, kind):
+    def fail_at_one(task):
+        if task == 1:
+            raise kind("task one")
+        return task
+
+    with pytest.raises(kind, match="task one"):
+        run_tasks(fail_at_one, range(4), n_jobs)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_failure_ends_the_tasks_at_work_and_drops_those_not_begun(failing):
+    begun, seen = threading.Event(), []
+
+    def work(task):
+        seen.append(task)
+        if task == failing:
+            assert begun.wait(SECONDS)
+            raise ValueError("the one to hear of")
+        wait_until_cancelled(begun)
+
+    with pytest.raises(ValueError, match="the one to hear of"):
+        run_tasks(work, range(20), 2)
+    assert sorted(seen) == [0, 1]
+
+
+def test_a_cancelled_batch_does_not_touch_the_next():
+    with pytest.raises(ValueError):
+        run_tasks(lambda task: int("x"), range(4), 2)
+    assert run_tasks(lambda task: check_cancelled() or task, range(4), 2) == [0, 1, 2, 3]
+
+
+def test_an_inner_batch_ends_with_the_outer_one():
+    begun, ended = threading.Event(), []
+
+    def outer(task):
+        if task == 0:
+            assert begun.wait(SECONDS)
+            raise ValueError("outer")
+        try:
+            run_tasks(lambda _: wait_until_cancelled(begun), range(2), 1)
+        except CancelledError:
+            ended.append(task)
+            raise
+
+    with pytest.raises(ValueError, match="outer"):
+        run_tasks(outer, range(2), 2)
+    assert ended == [1]
+
+
+def test_outside_a_batch_nothing_is_cancelled():
+    check_cancelled()
