@@ -29,13 +29,21 @@ def run_tasks(function, tasks, n_jobs=None):
 
     def call(task):
         _here.cancelled = cancelled
-        check_cancelled()
-        return function(task)
+        try:
+            check_cancelled()
+            return function(task)
+        except BaseException:
+            cancelled.set()
+            raise
 
     with ThreadPoolExecutor(n_threads) as pool:
         futures = [pool.submit(call, task) for task in tasks]
         try:
-            return [future.result() for future in futures]
+            errors = [future.exception() for future in futures]
         except BaseException:
             cancelled.set()
             raise
+    # What went wrong first, not the sisters that stopped because of it.
+    for error in sorted(filter(None, errors), key=lambda e: isinstance(e, CancelledError)):
+        raise error
+    return [future.result() for future in futures]

@@ -231,7 +231,7 @@ class CrossValidatedModel(SparseLinearModel):
         """Return the scores of all folds along one grid, as one task."""
         task = context.subcontext(task_name="folds")
         task.call_on_fit_task_begin(estimator=self, **hook_arguments)
-        scores = self._scores(model, data, splits, alphas, self.n_jobs)
+        scores = self._scores(model, data, splits, alphas, products)
         task.call_on_fit_task_end(estimator=self, **hook_arguments)
         if self.verbose:
             print(f"[{type(self).__name__}] scored {len(alphas)} strengths on {len(splits)} folds")

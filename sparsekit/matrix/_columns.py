@@ -73,6 +73,19 @@ class DenseColumns(NamedTuple):
 
 
 @record
+class DenseRows(NamedTuple):
+    """Rows of a dense array, for kernels that pass over all columns at once.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Contiguous by row.
+    """
+
+    X: np.ndarray
+
+
+@record
 class CSCColumns(NamedTuple):
     """Columns of a sparse array in CSC form.
 

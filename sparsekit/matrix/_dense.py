@@ -10,17 +10,18 @@ import numpy as np
 from sparsekit._compile import kernel, reduction
 from sparsekit._parallel import check_cancelled
 from sparsekit.matrix._blocks import add_products, mirror_lower, row_blocks
-from sparsekit.matrix._columns import DenseColumns
+from sparsekit.matrix._columns import DenseColumns, DenseRows
 
-# Entries gathered at a time for a product of columns: the block stays in the cache.
-GATHER_ENTRIES = 1 << 17
+# Entries gathered at a time for a product of columns: long enough runs of each column to read at
+# the speed of memory, few enough to stay in the cache.
+GATHER_ENTRIES = 1 << 18
 
 
 @reduction
 def _dot(columns, j, centre, r):
     total = 0.0
     for i in range(r.shape[0]):
-        total += (columns[j, i] - centre) * r[i]
+        total += (columns.rows[j, i] - centre) * r[i]
     return total
 
 
@@ -28,7 +29,7 @@ def _dot(columns, j, centre, r):
 def _square(columns, j, centre, h):
     total = 0.0
     for i in range(h.shape[0]):
-        deviation = columns[j, i] - centre
+        deviation = columns.rows[j, i] - centre
         total += h[i] * deviation * deviation
     return total
 
@@ -58,7 +59,7 @@ def accumulate_by_column(columns, features, mean, coef, eta):
         centre = mean[j]
         w = coef[k]
         for i in range(eta.shape[0]):
-            eta[i] += w * (columns[j, i] - centre)
+            eta[i] += w * (columns.rows[j, i] - centre)
 
 
 @kernel
@@ -68,45 +69,45 @@ def gather_by_column(columns, features, mean, scale, i0, block):
         j = features[k]
         centre = mean[j]
         for i in range(block.shape[1]):
-            block[k, i] = scale[i0 + i] * (columns[j, i0 + i] - centre)
+            block[k, i] = scale[i0 + i] * (columns.rows[j, i0 + i] - centre)
 
 
 @kernel
-def add_rows(X, weight, mean, out, i0, i1):
+def add_rows(rows, weight, mean, out, i0, i1):
     """Add to `out` the rows i0..i1 less `mean`, each times its weight."""
     for i in range(i0, i1):
         w = weight[i]
         for j in range(out.shape[0]):
-            out[j] += w * (X[i, j] - mean[j])
+            out[j] += w * (rows.X[i, j] - mean[j])
 
 
 @kernel
-def add_squares(X, weight, mean, out, i0, i1):
+def add_squares(rows, weight, mean, out, i0, i1):
     """Add to `out` the squares of rows i0..i1 less `mean`, each times its weight."""
     for i in range(i0, i1):
         w = weight[i]
         for j in range(out.shape[0]):
-            deviation = X[i, j] - mean[j]
+            deviation = rows.X[i, j] - mean[j]
             out[j] += w * deviation * deviation
 
 
 @kernel
-def accumulate_by_row(X, features, mean, coef, eta, i0, i1):
+def accumulate_by_row(rows, features, mean, coef, eta, i0, i1):
     """Add to ``eta[i0:i1]`` the given centred columns times `coef`."""
     for i in range(i0, i1):
         total = 0.0
         for k in range(features.shape[0]):
-            total += coef[k] * (X[i, features[k]] - mean[features[k]])
+            total += coef[k] * (rows.X[i, features[k]] - mean[features[k]])
         eta[i] += total
 
 
 @kernel
-def gather_by_row(X, features, mean, scale, i0, block):
+def gather_by_row(rows, features, mean, scale, i0, block):
     """Overwrite `block` with rows of the given centred columns from row i0 on, scaled."""
     for i in range(block.shape[0]):
         for k in range(features.shape[0]):
             j = features[k]
-            block[i, k] = scale[i0 + i] * (X[i0 + i, j] - mean[j])
+            block[i, k] = scale[i0 + i] * (rows.X[i0 + i, j] - mean[j])
 
 
 class _DenseDesign:
@@ -135,10 +136,9 @@ class _DenseDesign:
         gram = np.zeros((n_new, n_all))
         scale = np.sqrt(h)
         n_rows = max(GATHER_ENTRIES // n_all, n_new // 4, 32)
-        for i0 in range(0, self.shape[0], n_rows):
-            check_cancelled()
-            n_here = min(n_rows, self.shape[0] - i0)
-            add_products(self._gather(features, mean, scale, i0, n_here), n_old, gram)
+        for here, rows in self._gathered(n_rows, n_all):
+            self._gather(features, mean, scale, here.start, rows)
+            add_products(rows, n_old, gram)
         mirror_lower(gram, n_old)
         return gram
 
@@ -147,15 +147,12 @@ class _DenseDesign:
 
         `extra`, of shape (n_samples, n_extra), holds further columns.
         """
-        n_samples, n_features = self.shape
+        n_features = self.shape[1]
         size = n_features + extra.shape[1]
         grams = np.zeros((n_labels, size, size))
         scale = np.sqrt(h)
-        n_rows = max(GATHER_ENTRIES // size, 256)
-        for i0 in range(0, n_samples, n_rows):
-            check_cancelled()
-            here = slice(i0, min(i0 + n_rows, n_samples))
-            rows = self._gather(self.all_features, mean, scale, i0, here.stop - i0, extra.shape[1])
+        for here, rows in self._gathered(max(GATHER_ENTRIES // size, 256), size):
+            self._gather(self.all_features, mean, scale, here.start, rows)
             rows[:, n_features:] = scale[here, None] * extra[here]
             found = labels[here]
             for label in np.unique(found):
@@ -164,6 +161,16 @@ class _DenseDesign:
         for gram in grams:
             mirror_lower(gram, 0)
         return grams
+
+    def _gathered(self, n_rows, size):
+        """Yield slices of rows and an array for each, of `size` columns, used again and again."""
+        n_samples = self.shape[0]
+        room = self._room(min(n_rows, n_samples), size)
+        for i0 in range(0, n_samples, n_rows):
+            check_cancelled()
+            here = slice(i0, min(i0 + n_rows, n_samples))
+            n_here = here.stop - i0
+            yield here, room if n_here == len(room) else self._room(n_here, size)
 
 
 class ColumnMajorDesign(_DenseDesign):
@@ -185,7 +192,7 @@ class ColumnMajorDesign(_DenseDesign):
         mean, curvature, product = (np.empty(n_features) for _ in range(3))
         for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
             moments_by_column(
-                self.X.T, h, h.sum(), center, target, mean, curvature, product, j0, j1
+                self.columns, h, h.sum(), center, target, mean, curvature, product, j0, j1
             )
         return mean, curvature, product
 
@@ -194,22 +201,23 @@ class ColumnMajorDesign(_DenseDesign):
         features = self.all_features if features is None else features
         out = np.empty(len(features))
         for a, b in row_blocks(len(features), self.work(features)):
-            dot_by_column(self.X.T, features[a:b], mean, r, out[a:b])
+            dot_by_column(self.columns, features[a:b], mean, r, out[a:b])
         return out
 
     def accumulate(self, features, mean, coef, eta):
         """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
         for a, b in row_blocks(len(features), self.work(features)):
-            accumulate_by_column(self.X.T, features[a:b], mean, coef[a:b], eta)
+            accumulate_by_column(self.columns, features[a:b], mean, coef[a:b], eta)
 
     def compact(self, features, mean):
         """Return a record of columns, the place of each given feature in it, and means by place."""
         return self.columns, features, mean
 
-    def _gather(self, features, mean, scale, i0, n_rows, n_extra=0):
-        block = np.empty((len(features) + n_extra, n_rows))
-        gather_by_column(self.X.T, features, mean, scale, i0, block)
-        return block.T
+    def _room(self, n_rows, size):
+        return np.empty((size, n_rows)).T
+
+    def _gather(self, features, mean, scale, i0, rows):
+        gather_by_column(self.columns, features, mean, scale, i0, rows.T)
 
 
 class RowMajorDesign(_DenseDesign):
@@ -221,26 +229,30 @@ class RowMajorDesign(_DenseDesign):
         Not copied, not changed.
     """
 
+    def __init__(self, X):
+        super().__init__(X)
+        self.rows = DenseRows(X)
+
     def moments(self, h, target, *, center):
         """Return column means, centred squares weighted by `h`, and products with `target`."""
         zero, mass = np.zeros(self.shape[1]), h.sum()
         mean = self.dot(h, zero) / mass if center else zero
         curvature = np.zeros(self.shape[1])
         for i0, i1 in row_blocks(self.shape[0], self.n_entries):
-            add_squares(self.X, h, mean, curvature, i0, i1)
+            add_squares(self.rows, h, mean, curvature, i0, i1)
         return mean, curvature, self.dot(target, mean)
 
     def dot(self, r, mean, features=None):
         """Return the products of the given columns, less `mean`, with `r`."""
         out = np.zeros(self.shape[1])
         for i0, i1 in row_blocks(self.shape[0], self.n_entries):
-            add_rows(self.X, r, mean, out, i0, i1)
+            add_rows(self.rows, r, mean, out, i0, i1)
         return out if features is None else out[features]
 
     def accumulate(self, features, mean, coef, eta):
         """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
         for i0, i1 in row_blocks(self.shape[0], self.work(features)):
-            accumulate_by_row(self.X, features, mean, coef, eta, i0, i1)
+            accumulate_by_row(self.rows, features, mean, coef, eta, i0, i1)
 
     def compact(self, features, mean):
         """Return a record of columns, the place of each given feature in it, and means by place."""
@@ -249,7 +261,8 @@ class RowMajorDesign(_DenseDesign):
             columns[:, i0:i1] = self.X[i0:i1, features].T
         return DenseColumns(columns), np.arange(len(features)), mean[features]
 
-    def _gather(self, features, mean, scale, i0, n_rows, n_extra=0):
-        block = np.empty((n_rows, len(features) + n_extra))
-        gather_by_row(self.X, features, mean, scale, i0, block)
-        return block
+    def _room(self, n_rows, size):
+        return np.empty((n_rows, size))
+
+    def _gather(self, features, mean, scale, i0, rows):
+        gather_by_row(self.rows, features, mean, scale, i0, rows)

@@ -6,95 +6,92 @@ import numpy as np
 
 from sparsekit._compile import kernel
 from sparsekit.matrix._blocks import add_products, mirror_lower, row_blocks
-from sparsekit.matrix._columns import CSCColumns, gathered_dot
+from sparsekit.matrix._columns import CSCColumns
 
 # Above this share of stored entries a row-wise sum of products loses to a dense product.
 DENSE_SHARE = 0.15
 
 
 @kernel
-def sparse_moments(
-    data, indices, indptr, h, mass, centered, target, mean, curvature, product, j0, j1
-):
+def sparse_moments(columns, h, mass, centered, target, mean, curvature, product, j0, j1):
     """Overwrite mean, weighted centred square and product with `target` of columns j0..j1."""
     for j in range(j0, j1):
         first = 0.0
         seen = 0.0
         total = 0.0
-        for k in range(indptr[j], indptr[j + 1]):
-            i = indices[k]
-            first += h[i] * data[k]
+        for k in range(columns.indptr[j], columns.indptr[j + 1]):
+            i = columns.indices[k]
+            first += h[i] * columns.data[k]
             seen += h[i]
-            total += target[i] * data[k]
+            total += target[i] * columns.data[k]
         centre = first / mass if centered else 0.0
         square = 0.0
-        for k in range(indptr[j], indptr[j + 1]):
-            deviation = data[k] - centre
-            square += h[indices[k]] * deviation * deviation
+        for k in range(columns.indptr[j], columns.indptr[j + 1]):
+            deviation = columns.data[k] - centre
+            square += h[columns.indices[k]] * deviation * deviation
         mean[j] = centre
         curvature[j] = square + max(mass - seen, 0.0) * centre * centre
         product[j] = total
 
 
 @kernel
-def sparse_dot(data, indices, indptr, features, r, out):
+def sparse_dot(columns, features, r, out):
     """Overwrite `out` with the products of the given columns with `r`."""
     for k in range(features.shape[0]):
-        j = features[k]
-        out[k] = gathered_dot(data, indices, indptr[j], indptr[j + 1], r)
+        out[k] = columns.column_dot(features[k], r)
 
 
 @kernel
-def sparse_accumulate(data, indices, indptr, features, coef, eta):
+def sparse_accumulate(columns, features, coef, eta):
     """Add ``coef[k]`` times column ``features[k]`` to `eta`."""
     for k in range(features.shape[0]):
         j = features[k]
         w = coef[k]
-        for m in range(indptr[j], indptr[j + 1]):
-            eta[indices[m]] += w * data[m]
+        for m in range(columns.indptr[j], columns.indptr[j + 1]):
+            eta[columns.indices[m]] += w * columns.data[m]
 
 
 @kernel
-def count_rows(indices, indptr, features, row_start):
+def count_rows(columns, features, row_start):
     """Add to ``row_start[i + 1]`` the number of entries of row i in the given columns."""
     for k in range(features.shape[0]):
         j = features[k]
-        for m in range(indptr[j], indptr[j + 1]):
-            row_start[indices[m] + np.uint32(1)] += 1
+        for m in range(columns.indptr[j], columns.indptr[j + 1]):
+            row_start[columns.indices[m] + np.uint32(1)] += 1
 
 
 @kernel
-def fill_rows(data, indices, indptr, features, cursor, columns, values):
+def fill_rows(columns, features, cursor, members, values):
     """Write the given columns row by row; overwrites `cursor`, each row's next place."""
     for k in range(features.shape[0]):
         j = features[k]
-        for m in range(indptr[j], indptr[j + 1]):
-            i = indices[m]
+        for m in range(columns.indptr[j], columns.indptr[j + 1]):
+            i = columns.indices[m]
             place = cursor[i]
-            columns[place] = k
-            values[place] = data[m]
+            members[place] = k
+            values[place] = columns.data[m]
             cursor[i] = place + 1
 
 
 @kernel
-def add_row_products(row_start, columns, values, h, n_old, gram, i0, i1):
+def add_row_products(row_start, members, values, h, n_old, gram, i0, i1):
     """Add the weighted products of rows i0..i1 to the rows of `gram` from `n_old` on."""
     for i in range(i0, i1):
         if h[i] != 0.0:
             for a in range(row_start[i], row_start[i + 1]):
-                row = columns[a]
+                row = members[a]
                 if row >= n_old:
                     scaled = h[i] * values[a]
                     for b in range(row_start[i], a + 1):
-                        gram[row - n_old, columns[b]] += scaled * values[b]
+                        gram[row - n_old, members[b]] += scaled * values[b]
 
 
 @kernel
-def spread_rows(row_start, columns, values, scale, dense, i0, i1):
+def spread_rows(row_start, members, values, scale, dense, i0, i1):
     """Write rows i0..i1, each times its `scale`, into the zeroed array `dense`."""
     for i in range(i0, i1):
         for a in range(row_start[i], row_start[i + 1]):
-            dense[i - i0, columns[a]] = scale[i] * values[a]
+            dense[i - i0, members[a]] = scale[i] * values[a]
 
 
 class SparseDesign:
@@ -136,7 +133,7 @@ class SparseDesign:
         mean, curvature, product = (np.empty(n_features) for _ in range(3))
         mass = h.sum()
         for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
-            sparse_moments(*self.columns, h, mass, center, target, mean, curvature, product, j0, j1)
+            sparse_moments(self.columns, h, mass, center, target, mean, curvature, product, j0, j1)
         return mean, curvature, product
 
     def dot(self, r, mean, features=None):
@@ -144,14 +141,14 @@ class SparseDesign:
         features = self.all_features if features is None else features
         out = np.empty(len(features))
         for a, b in row_blocks(len(features), self.work(features)):
-            sparse_dot(*self.columns, features[a:b], r, out[a:b])
+            sparse_dot(self.columns, features[a:b], r, out[a:b])
         out -= r.sum() * mean[features]
         return out
 
     def accumulate(self, features, mean, coef, eta):
         """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
         for a, b in row_blocks(len(features), self.work(features)):
-            sparse_accumulate(*self.columns, features[a:b], coef[a:b], eta)
+            sparse_accumulate(self.columns, features[a:b], coef[a:b], eta)
         eta -= mean[features] @ coef
 
     def compact(self, features, mean):
@@ -217,12 +214,12 @@ class SparseDesign:
 
     def _rows_of(self, features):
         row_start = np.zeros(self.shape[0] + 1, dtype=np.int64)
-        count_rows(self.columns.indices, self.columns.indptr, features, row_start)
+        count_rows(self.columns, features, row_start)
         np.cumsum(row_start, out=row_start)
-        columns = np.empty(row_start[-1], dtype=np.uint32)
+        members = np.empty(row_start[-1], dtype=np.uint32)
         values = np.empty(row_start[-1])
-        fill_rows(*self.columns, features, row_start[:-1].copy(), columns, values)
-        return row_start, columns, values
+        fill_rows(self.columns, features, row_start[:-1].copy(), members, values)
+        return row_start, members, values
 
     def _add_gram_by_blocks(self, rows, n_old, h, gram):
         n_new, n_all = gram.shape

@@ -119,8 +119,8 @@ class L2(NamedTuple):
         return v / (1.0 + self.alpha * step)
 
     def conjugate(self, v):
-        """Return ``v**2 / (2 * alpha)``."""
-        return v * v / (2.0 * self.alpha)
+        """Return ``v**2 / (2 * alpha)``, or zero, at v = 0 alone, without strength."""
+        return v * v / (2.0 * self.alpha) if self.alpha > 0 else np.zeros_like(v)
 
     @property
     def reach(self):
@@ -274,7 +274,8 @@ class Box(NamedTuple):
 
     def conjugate(self, v):
         """Return the larger of ``low * v`` and ``high * v``."""
-        return np.maximum(self.low * v, self.high * v)
+        bound = np.where(v < 0, self.low, np.where(v > 0, self.high, 0.0))
+        return bound * v
 
     @property
     def reach(self):

@@ -8,8 +8,8 @@ factor s in [0, 1] gives a dual point, and the objective less the dual value
 bounds what is left to gain [1]_. s is the largest factor at which the penalty's conjugate is
 finite. The intercept is exact, so the g sum to zero and any s keeps them so.
 
-A feature whose conjugate is finite at zero only (weight or strength zero) cannot be bounded so;
-it counts with what one exact coordinate step would gain.
+A feature whose conjugate is finite at zero only (weight or strength zero) cannot be bounded so:
+in the gap, its share ``- s v_j w_j`` gives way to what one exact coordinate step would gain.
 
 References
 ----------
@@ -85,6 +85,7 @@ def certify(point, penalty, feature_weight, curvature, coef, gradient):
     scale = float(penalty.dual_scale(relative, kept).min(initial=1.0))
     bound = point.dual(scale) - float((weight * penalty.conjugate(scale * relative)).sum())
     if bounded is not None:
+        bound -= scale * float(gradient[~bounded] @ coef[~bounded])
         bound -= _coordinate_gain(penalty, feature_weight, curvature, coef, gradient, ~bounded)
     return Certificate(objective, bound, scale)
 

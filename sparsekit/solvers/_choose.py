@@ -17,10 +17,8 @@ from sparsekit.solvers._working_set import always_in, growth_size, nearest, viol
 WHOLE = 4000
 WHOLE_SHARE = 0.8
 LARGEST_GRAM = 4000
-# Cost of one elementary step on contiguous and on scattered entries, and how many times the cost
-# of a sweep on the data one on the Gram matrix may have: Newton's steps need fewer of them.
+# Cost of one elementary step on contiguous and on scattered entries.
 VECTOR_STEP, GATHER_STEP = 0.125, 1.5
-GRAM_WORTH = 3.0
 
 STEPS = (step_on_kept_gram, step_on_fresh_gram, step_on_data)
 
@@ -30,6 +28,8 @@ def choose_step(iterate, penalty, scale, n_more, proposed=None):
 
     `proposed` are features to take in whatever their distance, or None to take the nearest.
     """
+    if iterate.gram.whole and iterate.loss.quadratic:
+        return step_on_kept_gram, iterate.design.all_features
     always = always_in(iterate, penalty)
     if iterate.loss.quadratic:
         members = _members_of_gram(iterate, penalty, scale, n_more, always, proposed)
@@ -68,7 +68,7 @@ def _fits_gram(iterate, members, size):
     on_gram = n_support * size * VECTOR_STEP
     on_data = 2 * iterate.design.work(members) * size / max(len(members), 1)
     on_data *= GATHER_STEP if iterate.design.sparse else VECTOR_STEP
-    return size <= LARGEST_GRAM and on_gram <= GRAM_WORTH * on_data
+    return size <= LARGEST_GRAM and on_gram <= on_data
 
 
 def _joining(iterate, penalty, scale, inside, proposed):

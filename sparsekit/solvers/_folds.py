@@ -140,6 +140,15 @@ class FoldProducts:
 
     The training rows of a fold have the total less that of the test rows; eliminating the column
     of ones centres them. With u = (w, -1, b) the squared test error is u'Gu.
+
+    Parameters
+    ----------
+    problem : Problem
+        On all rows; its penalty does not matter.
+    n_folds : int
+        Number of folds.
+    labels : ndarray of shape (n_samples,)
+        The fold that tests each row, or `n_folds` for a row that no fold tests.
     """
 
     def __init__(self, problem, n_folds, labels):

@@ -2,6 +2,18 @@
 
 import numpy as np
 
+from sparsekit._compile import kernel
+
+
+@kernel
+def subtract_rows(matrix, rows, change, gradient):
+    """Subtract ``change[k]`` times row ``rows[k]`` of `matrix` from `gradient`."""
+    for k in range(rows.shape[0]):
+        step = change[k]
+        if step != 0.0:
+            for i in range(gradient.shape[0]):
+                gradient[i] -= step * matrix[rows[k], i]
+
 
 class GramCache:
     """Products of the columns of the working set, each computed once.

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sparsekit._compile import kernel
 from sparsekit._parallel import check_cancelled
 from sparsekit.matrix import GramColumns
 from sparsekit.solvers._certificate import slack
 from sparsekit.solvers._coordinate import descend
+from sparsekit.solvers._gram import subtract_rows
 from sparsekit.solvers._newton import newton_step
 
 # Sweeps of a round: as many as cost about what the checks between rounds cost.
@@ -20,16 +20,6 @@ SUPPORT_PER_ROUND = 160
 MAX_EXPANSIONS = 100
 COMPACT_SHARE = 0.6
 NO_WEIGHTS = np.empty(0)
-
-
-@kernel
-def subtract_rows(matrix, rows, change, gradient):
-    """Subtract ``change[k]`` times row ``rows[k]`` of `matrix` from `gradient`."""
-    for k in range(rows.shape[0]):
-        step = change[k]
-        if step != 0.0:
-            for i in range(gradient.shape[0]):
-                gradient[i] -= step * matrix[rows[k], i]
 
 
 def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, test, negligible):

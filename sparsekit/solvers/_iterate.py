@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparsekit.solvers._certificate import DataPoint, GramPoint, certify, free_features
-from sparsekit.solvers._gram import GramCache
+from sparsekit.solvers._gram import GramCache, subtract_rows
 
 # A centred column whose relative spread is below rounding is a constant column.
 CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
@@ -63,10 +63,14 @@ class Iterate:
         return self.offset - float(self.mean @ self.coef) if self.problem.fit_intercept else 0.0
 
     def start_at(self, start):
-        """Move to the given start."""
+        """Move to the given start, unless zero coefficients fit better."""
+        eta, offset = self.eta.copy(), self.offset
         self.coef = np.array(start.coef, dtype=np.float64)
         self.coef[self.curvature == 0] = 0.0
         self.shift(np.flatnonzero(self.coef), self.coef[self.coef != 0])
+        self._fit_offset()
+        if not self.h @ self.loss.value(self.y, self.eta) <= self.null_objective:
+            self.coef, self.eta, self.offset = np.zeros_like(self.coef), eta, offset
         self.refresh()
 
     def shift(self, features, change):
@@ -84,9 +88,9 @@ class Iterate:
     def refresh_from_gram(self):
         """Recompute all gradients of a quadratic loss from the whole Gram matrix."""
         order = self.gram.features
-        local = self.coef[order]
-        support = np.flatnonzero(local)
-        gradient = self.product[order] - local[support] @ self.gram.matrix[support]
+        coef, gradient = self.coef[order], self.product[order]
+        support = np.flatnonzero(coef)
+        subtract_rows(self.gram.matrix, support, coef[support], gradient)
         self.gradient[order] = gradient
 
     def defer(self, coef):
@@ -131,7 +135,10 @@ class Iterate:
             return
         for _ in range(100):
             force = -float(self.h @ self.loss.gradient(self.y, self.eta))
-            step = force / float(self.h @ self.loss.curvature(self.y, self.eta))
+            curvature = float(self.h @ self.loss.curvature(self.y, self.eta))
+            if curvature == 0:
+                return
+            step = force / curvature
             if not self.loss.quadratic:
                 # Where the curvature vanishes a Newton step would leave the range of numbers.
                 step = float(np.clip(step, -4.0, 4.0))

@@ -31,11 +31,12 @@ class Options:
     callback: object = None
 
 
-def minimize(iterate, penalty, options, n_more=0, proposed=None):
+def minimize(iterate, penalty, options, n_more=0, proposed=None, follows=False):
     """Move `iterate` to the minimum under `penalty` and return it as a Solution.
 
     `n_more` is the number of problems on the same matrix that are to follow; `proposed` are
-    features that the first step takes in whatever their distance.
+    features that the first step takes in whatever their distance. `follows` says that the iterate
+    comes from the point before on a path: it then makes a step unless it stands very well.
     """
     iterate.bound = -np.inf
     goal = options.tol * iterate.null_objective
@@ -44,7 +45,7 @@ def minimize(iterate, penalty, options, n_more=0, proposed=None):
         found = iterate.certify(penalty)
         gap = max(found.objective - iterate.bound, 0.0)
         # A path whose next point starts within the tolerance must not stand still there.
-        eager = proposed is not None and n_iter < options.max_iter
+        eager = follows and n_iter == 1 < options.max_iter
         near = gap <= (PATH_SHARE * goal if eager else goal)
         status = _status(near, stalled, n_iter, found.objective, gap, options)
         if status is not None:
@@ -55,6 +56,8 @@ def minimize(iterate, penalty, options, n_more=0, proposed=None):
         best = min(best, found.objective)
         step, members = choose_step(iterate, penalty, found.scale, n_more, proposed)
         proposed = None
+        if len(members) == 0:
+            return _solution(iterate, n_iter, found.objective, gap, Status.STAGNATED)
         step(iterate, penalty, members, max(0.3 * goal, 0.03 * gap) if stalled == 0 else 0.0)
     raise AssertionError("the loop returns")
 

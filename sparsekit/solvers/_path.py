@@ -130,11 +130,15 @@ def walk(iterate, penalty, alphas, *, tol=1e-4, max_iter=1000, callback=None):
     options = Options(tol, max_iter, callback)
     previous = None
     for k, alpha in enumerate(alphas):
-        proposed = None
-        if previous is not None:
-            strong = penalty.with_alpha(max(2.0 * alpha - previous, 0.0))
-            held = slack(strong, iterate.feature_weight, iterate.gradient)
-            proposed = np.flatnonzero((held < 0) & (iterate.curvature > 0))
-        previous = alpha
+        proposed = None if previous is None else _strong_features(iterate, penalty, alpha, previous)
+        follows, previous = previous is not None, alpha
         now = penalty.with_alpha(alpha)
-        yield minimize(iterate, now, options, len(alphas) - 1 - k, proposed)
+        yield minimize(iterate, now, options, len(alphas) - 1 - k, proposed, follows)
+
+
+def _strong_features(iterate, penalty, alpha, previous):
+    if iterate.gram.whole:
+        return None
+    strong = penalty.with_alpha(max(2.0 * alpha - previous, 0.0))
+    held = slack(strong, iterate.feature_weight, iterate.gradient)
+    return np.flatnonzero((held < 0) & (iterate.curvature > 0))

@@ -165,20 +165,22 @@ def test_gram_by_label_sums_the_rows_of_each_label(storage, dtype, blocks, monke
     twin = Twin(storage, dtype)
     labels = np.random.default_rng(2).permutation(np.arange(N_SAMPLES) % 3)
     labels[labels == 2] = 3
-    found = twin.design.gram_by_label(labels, 4, twin.h, twin.mean)
-    everything = np.arange(N_FEATURES)
+    extra = np.column_stack([twin.r, np.ones(N_SAMPLES)])
+    found = twin.design.gram_by_label(labels, 4, twin.h, twin.mean, extra)
+    columns, size = np.hstack([twin.centered, extra]), np.hstack([twin.size, abs(extra)])
     for label, gram in enumerate(found):
-        chosen = np.where(labels == label, twin.h, 0.0)
-        assert_close(gram, twin.gram(everything, chosen), twin.gram_rounding(everything, chosen))
+        chosen = np.where(labels == label, twin.h, 0.0)[:, None]
+        rounding = ROUNDING * (size * chosen).T @ size
+        assert_close(gram, (columns * chosen).T @ columns, rounding)
     assert not found[2].any()
 
 
 @pytest.mark.parametrize("storage", ["column-major", "row-major"])
 def test_gram_by_label_reads_more_rows_than_one_block_holds(storage, monkeypatch):
     small_blocks(monkeypatch)
-    X = np.random.default_rng(3).standard_normal((700, 3))
-    labels = np.repeat([1, 0, 1, 0], [300, 100, 200, 100])
-    found = as_design(STORAGES[storage](X)).gram_by_label(labels, 2, np.ones(700), np.zeros(3))
+    X, none = np.random.default_rng(3).standard_normal((700, 3)), np.empty((700, 0))
+    labels, h = np.repeat([1, 0, 1, 0], [300, 100, 200, 100]), np.ones(700)
+    found = as_design(STORAGES[storage](X)).gram_by_label(labels, 2, h, np.zeros(3), none)
     for label, gram in enumerate(found):
         np.testing.assert_allclose(gram, X[labels == label].T @ X[labels == label], rtol=1e-12)
 
