@@ -15,6 +15,16 @@ def check_cancelled():
         raise CancelledError
 
 
+def run_blocks(function, blocks, n_jobs=None):
+    """Call ``function(start, stop)`` on every block, on up to `n_jobs` threads.
+
+    For kernels that write apart from one another, so that the threads do not change the result.
+    In a thread that `run_tasks` started the blocks run one after another.
+    """
+    inside = getattr(_here, "cancelled", None) is not None
+    run_tasks(lambda block: function(*block), blocks, 1 if inside else n_jobs)
+
+
 def run_tasks(function, tasks, n_jobs=None):
     """Call ``function(task)`` for every task on up to `n_jobs` threads; results keep their order.
 
@@ -24,7 +34,11 @@ def run_tasks(function, tasks, n_jobs=None):
     tasks = list(tasks)
     n_threads = min(effective_n_jobs(n_jobs), len(tasks))
     if n_threads <= 1:
-        return [function(task) for task in tasks]
+        results = []
+        for task in tasks:
+            check_cancelled()
+            results.append(function(task))
+        return results
     cancelled = threading.Event()
 
     def call(task):

@@ -105,7 +105,7 @@ def check_classifier_input(
     present = slice(None) if sample_weight is None else sample_weight > 0
     classes, present_codes = np.unique(y[present], return_inverse=True)
     if len(classes) < 2:
-        where = "y" if sample_weight is None else "y, where the weight is not zero,"
+        where = "y" if sample_weight is None else "y, where `sample_weight` is not zero,"
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least two classes, but {where} holds "
             f"one class only: {classes.tolist()[0]!r}. Add samples of another class."

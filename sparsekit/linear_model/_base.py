@@ -54,11 +54,12 @@ class TrainingData:
     objective_weight: np.ndarray | None
     feature_weight: np.ndarray | None
     attributes: dict[str, Any]
+    n_jobs: int | None = None
 
     @cached_property
     def design(self) -> Any:
         """X as the solvers see it."""
-        return as_design(self.X)
+        return as_design(self.X, self.n_jobs)
 
 
 class SparseLinearModel(CallbackSupportMixin, BaseEstimator):

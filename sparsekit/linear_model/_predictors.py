@@ -52,6 +52,7 @@ class SparseRegressor(RegressorMixin):
             objective_weight=sample_weight,
             feature_weight=check_feature_weights(self.feature_weights, X.shape[1]),
             attributes={},
+            n_jobs=getattr(self, "n_jobs", None),
         )
 
     def _shaped(
@@ -170,6 +171,7 @@ class SparseClassifier(ClassifierMixin):
             objective_weight=self._objective_weight(codes, classes, sample_weight),
             feature_weight=check_feature_weights(self.feature_weights, X.shape[1]),
             attributes={"classes_": classes},
+            n_jobs=getattr(self, "n_jobs", None),
         )
 
     def _objective_weight(

@@ -1,6 +1,7 @@
 """Pieces of work small enough that Ctrl-C is honoured between them, and Gram products by blocks."""
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.linalg.blas import dsyrk
 
 from sparsekit._compile import kernel
@@ -10,12 +11,28 @@ from sparsekit._parallel import check_cancelled
 BLOCK_WORK = 3e7
 
 
+# Below this a second thread costs more than it brings.
+THREAD_WORK = 1e6
+
+
+def cut(n_items, work, n_jobs=None):
+    """Return (start, stop) pairs that cover ``range(n_items)`` in calls of equal, bounded work.
+
+    With several threads there are enough pairs for all of them.
+    """
+    n_blocks = np.ceil(work / BLOCK_WORK)
+    if n_jobs not in (None, 1) and work > THREAD_WORK:
+        n_blocks = max(n_blocks, 4 * effective_n_jobs(n_jobs))
+    n_blocks = int(np.clip(n_blocks, 1, max(n_items, 1)))
+    edges = [n_items * k // n_blocks for k in range(n_blocks + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
 def row_blocks(n_items, work):
-    """Yield (start, stop) pairs that cover ``range(n_items)`` in calls of equal, bounded work."""
-    n_blocks = int(min(max(np.ceil(work / BLOCK_WORK), 1), max(n_items, 1)))
-    for k in range(n_blocks):
+    """Yield the same pairs for work that runs in one thread, where Ctrl-C comes in between."""
+    for block in cut(n_items, work):
         check_cancelled()
-        yield n_items * k // n_blocks, n_items * (k + 1) // n_blocks
+        yield block
 
 
 @kernel

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from sparsekit._compile import kernel, reduction
-from sparsekit._parallel import check_cancelled
-from sparsekit.matrix._blocks import add_products, mirror_lower, row_blocks
+from sparsekit._parallel import check_cancelled, run_blocks
+from sparsekit.matrix._blocks import add_products, cut, mirror_lower, row_blocks
 from sparsekit.matrix._columns import DenseColumns, DenseRows
 
 # Entries gathered at a time for a product of columns: long enough runs of each column to read at
@@ -115,8 +115,9 @@ class _DenseDesign:
 
     sparse = False
 
-    def __init__(self, X):
+    def __init__(self, X, n_jobs=None):
         self.X = X
+        self.n_jobs = n_jobs
         self.shape = X.shape
         self.dtype = X.dtype
         self.n_entries = X.size
@@ -180,28 +181,37 @@ class ColumnMajorDesign(_DenseDesign):
     ----------
     X : ndarray of shape (n_samples, n_features)
         Not copied, not changed.
+    n_jobs : int, default=None
+        Threads of a pass over the matrix; they do not change a result.
     """
 
-    def __init__(self, X):
-        super().__init__(X)
+    def __init__(self, X, n_jobs=None):
+        super().__init__(X, n_jobs)
         self.columns = DenseColumns(X.T)
 
     def moments(self, h, target, *, center):
         """Return column means, centred squares weighted by `h`, and products with `target`."""
         n_features = self.shape[1]
         mean, curvature, product = (np.empty(n_features) for _ in range(3))
-        for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
+        mass = h.sum()
+
+        def fill(j0, j1):
             moments_by_column(
-                self.columns, h, h.sum(), center, target, mean, curvature, product, j0, j1
+                self.columns, h, mass, center, target, mean, curvature, product, j0, j1
             )
+
+        run_blocks(fill, cut(n_features, 2 * self.n_entries, self.n_jobs), self.n_jobs)
         return mean, curvature, product
 
     def dot(self, r, mean, features=None):
         """Return the products of the given columns, less `mean`, with `r`."""
         features = self.all_features if features is None else features
         out = np.empty(len(features))
-        for a, b in row_blocks(len(features), self.work(features)):
+
+        def fill(a, b):
             dot_by_column(self.columns, features[a:b], mean, r, out[a:b])
+
+        run_blocks(fill, cut(len(features), self.work(features), self.n_jobs), self.n_jobs)
         return out
 
     def accumulate(self, features, mean, coef, eta):
@@ -227,10 +237,12 @@ class RowMajorDesign(_DenseDesign):
     ----------
     X : ndarray of shape (n_samples, n_features)
         Not copied, not changed.
+    n_jobs : int, default=None
+        Threads of a pass over the matrix; they do not change a result.
     """
 
-    def __init__(self, X):
-        super().__init__(X)
+    def __init__(self, X, n_jobs=None):
+        super().__init__(X, n_jobs)
         self.rows = DenseRows(X)
 
     def moments(self, h, target, *, center):
@@ -251,8 +263,11 @@ class RowMajorDesign(_DenseDesign):
 
     def accumulate(self, features, mean, coef, eta):
         """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
-        for i0, i1 in row_blocks(self.shape[0], self.work(features)):
+
+        def fill(i0, i1):
             accumulate_by_row(self.rows, features, mean, coef, eta, i0, i1)
+
+        run_blocks(fill, cut(self.shape[0], self.work(features), self.n_jobs), self.n_jobs)
 
     def compact(self, features, mean):
         """Return a record of columns, the place of each given feature in it, and means by place."""

@@ -5,7 +5,8 @@ from functools import cached_property
 import numpy as np
 
 from sparsekit._compile import kernel
-from sparsekit.matrix._blocks import add_products, mirror_lower, row_blocks
+from sparsekit._parallel import run_blocks
+from sparsekit.matrix._blocks import add_products, cut, mirror_lower, row_blocks
 from sparsekit.matrix._columns import CSCColumns
 
 # Above this share of stored entries a row-wise sum of products loses to a dense product.
@@ -101,13 +102,16 @@ class SparseDesign:
     ----------
     X : scipy sparse matrix or array in CSC form
         Not copied, not changed.
+    n_jobs : int, default=None
+        Threads of a pass over the matrix; they do not change a result.
     """
 
     sparse = True
 
-    def __init__(self, X):
+    def __init__(self, X, n_jobs=None):
         unsigned = np.uint32 if X.indices.dtype.itemsize == 4 else np.uint64
         self.shape = X.shape
+        self.n_jobs = n_jobs
         # Unsigned indices spare the kernels the test for negative ones.
         self.columns = CSCColumns(X.data, X.indices.view(unsigned), X.indptr)
         self.dtype = X.data.dtype
@@ -132,16 +136,22 @@ class SparseDesign:
         n_features = self.shape[1]
         mean, curvature, product = (np.empty(n_features) for _ in range(3))
         mass = h.sum()
-        for j0, j1 in row_blocks(n_features, 2 * self.n_entries):
+
+        def fill(j0, j1):
             sparse_moments(self.columns, h, mass, center, target, mean, curvature, product, j0, j1)
+
+        run_blocks(fill, cut(n_features, 2 * self.n_entries, self.n_jobs), self.n_jobs)
         return mean, curvature, product
 
     def dot(self, r, mean, features=None):
         """Return the products of the given columns, less `mean`, with `r`."""
         features = self.all_features if features is None else features
         out = np.empty(len(features))
-        for a, b in row_blocks(len(features), self.work(features)):
+
+        def fill(a, b):
             sparse_dot(self.columns, features[a:b], r, out[a:b])
+
+        run_blocks(fill, cut(len(features), self.work(features), self.n_jobs), self.n_jobs)
         out -= r.sum() * mean[features]
         return out
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import BaseCrossValidator, GridSearchCV, ParameterGrid, check_cv
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.parallel import Parallel
 
 from sparsekit._sklearn import (
@@ -210,6 +210,12 @@ class PathGridSearchCV(GridSearchCV, CallbackSupportMixin):
             return_train_score=return_train_score,
         )
         self.cv_rule = cv_rule
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # scikit-learn's own search does not say that its estimator takes several targets.
+        tags.target_tags.multi_output = get_tags(self.estimator).target_tags.multi_output
+        return tags
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> "PathGridSearchCV":

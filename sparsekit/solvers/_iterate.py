@@ -7,6 +7,7 @@ from sparsekit.solvers._gram import GramCache, subtract_rows
 
 # A centred column whose relative spread is below rounding is a constant column.
 CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
+ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 class Iterate:
@@ -18,8 +19,9 @@ class Iterate:
         Coefficients of the centred columns.
     eta : ndarray of shape (n_samples,)
         Linear predictor, intercept included.
-    offset : float
-        Intercept with respect to the centred columns.
+    base, offset : float
+        What was subtracted from the target, and the intercept beside it with respect to the
+        centred columns.
     slope : ndarray of shape (n_samples,)
         Derivative of the loss in eta.
     gradient : ndarray of shape (n_features,)
@@ -33,8 +35,13 @@ class Iterate:
 
     def __init__(self, problem):
         self.problem = problem
-        self.design, self.loss, self.y = problem.design, problem.loss, problem.y
-        self.h = _normalised(problem.sample_weight, len(self.y))
+        self.design, self.loss = problem.design, problem.loss
+        self.h = _normalised(problem.sample_weight, len(problem.y))
+        # A quadratic loss is as well told of the centred target, which keeps the digits.
+        self.base = 0.0
+        if self.loss.quadratic and problem.fit_intercept:
+            self.base = float(self.h @ problem.y)
+        self.y = problem.y - self.base
         self.eta = np.zeros_like(self.y)
         self.offset = 0.0
         self._fit_offset()
@@ -60,7 +67,14 @@ class Iterate:
     @property
     def intercept(self):
         """Intercept with respect to the columns as given."""
-        return self.offset - float(self.mean @ self.coef) if self.problem.fit_intercept else 0.0
+        if not self.problem.fit_intercept:
+            return 0.0
+        return self.base + self.offset - float(self.mean @ self.coef)
+
+    @property
+    def rounding(self):
+        """Objective of a target that is constant but for rounding errors."""
+        return 0.5 * (ROUNDING * self.base) ** 2
 
     def start_at(self, start):
         """Move to the given start, unless zero coefficients fit better."""
@@ -172,7 +186,7 @@ class ProductIterate(Iterate):
         self.curvature[self.curvature <= CONSTANT * mean**2] = 0.0
         self.product[self.curvature == 0] = 0.0
         self.coef, self.gradient = np.zeros_like(product), self.product.copy()
-        self.energy, self.offset = energy, offset
+        self.energy, self.base, self.offset = energy, offset, 0.0
         self.null_objective = 0.5 * energy
         self.gram = GramCache.of(self.design, matrix)
         self.bound = -np.inf

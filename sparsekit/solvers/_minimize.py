@@ -39,7 +39,7 @@ def minimize(iterate, penalty, options, n_more=0, proposed=None, follows=False):
     comes from the point before on a path: it then makes a step unless it stands very well.
     """
     iterate.bound = -np.inf
-    goal = options.tol * iterate.null_objective
+    goal = max(options.tol * iterate.null_objective, iterate.rounding)
     best, stalled = np.inf, 0
     for n_iter in range(1, options.max_iter + 1):
         found = iterate.certify(penalty)

@@ -1,13 +1,17 @@
-"""What `run_tasks` promises: order, the first error, and an end to what is no longer wanted."""
+"""What threads promise: order, the first error, an end to what is no longer wanted, one result."""
 
 import threading
 import time
 from concurrent.futures import CancelledError
 
 import joblib
+import numpy as np
 import pytest
+from scipy import sparse
 
-from sparsekit._parallel import check_cancelled, run_tasks
+from sparsekit._parallel import check_cancelled, run_blocks, run_tasks
+from sparsekit.matrix import as_design
+from sparsekit.matrix._blocks import cut
 
 SECONDS = 10.0
 
@@ -105,3 +109,31 @@ def test_an_inner_batch_ends_with_the_outer_one():
 
 def test_outside_a_batch_nothing_is_cancelled():
     check_cancelled()
+
+
+def test_blocks_cover_everything_whatever_the_number_of_threads():
+    for n_jobs in (None, 1, 2, 3):
+        seen = np.zeros(1000)
+
+        def add(start, stop, seen=seen):
+            seen[start:stop] += 1
+
+        run_blocks(add, cut(1000, 1e8, n_jobs), n_jobs)
+        assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("kind", [np.asfortranarray, np.ascontiguousarray, sparse.csc_array])
+def test_threads_do_not_change_a_pass_over_the_matrix(kind, monkeypatch):
+    monkeypatch.setattr("sparsekit.matrix._blocks.THREAD_WORK", 0)
+    rng = np.random.default_rng(0)
+    X = kind(rng.standard_normal((60, 40)) * (rng.random((60, 40)) < 0.4))
+    h, r, coef = rng.random(60), rng.standard_normal(60), rng.standard_normal(40)
+    results = []
+    for n_jobs in (1, 2):
+        design = as_design(X, n_jobs)
+        mean, curvature, product = design.moments(h, r, center=True)
+        eta = np.zeros(60)
+        design.accumulate(design.all_features, mean, coef, eta)
+        results.append([mean, curvature, product, design.dot(r, mean), eta])
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)

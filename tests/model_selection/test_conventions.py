@@ -83,14 +83,7 @@ def _searches():
     )
 
 
-def _expected_failures(search):
-    # scikit-learn excuses its own GridSearchCV likewise.
-    if isinstance(search.estimator, Ridge):
-        return {"check_supervised_y_2d": "Ridge fits 2-D targets and gives no warning"}
-    return {}
-
-
-@parametrize_with_checks(list(_searches()), expected_failed_checks=_expected_failures)
+@parametrize_with_checks(list(_searches()))
 @pytest.mark.filterwarnings("default")
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -114,20 +114,11 @@ def test_jobs_in_other_processes_score_alike(messages):
     assert_same_results(together.cv_results_, alone.cv_results_)
 
 
-EXCUSES = {
-    Lasso: {"check_supervised_y_2d": "a Lasso fits 2-D targets and gives no warning"},
-    SparseLogisticRegression: {
-        "check_classifiers_one_label_sample_weights": "the search has no parameter of that name"
-    },
-}
-
-
 @parametrize_with_checks(
     [
         PathGridSearchCV(model, {"alpha": [0.003, 0.01]}, cv=2, error_score="raise")
         for model in (Lasso(), SparseLogisticRegression())
     ],
-    expected_failed_checks=lambda search: EXCUSES[type(search.estimator)],
 )
 @pytest.mark.filterwarnings("default")
 def test_scikit_learn_checks(estimator, check):
