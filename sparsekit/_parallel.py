@@ -1,9 +1,13 @@
 """Threads over independent pieces of work; the kernels release the interpreter lock."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 
 from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
 
 _here = threading.local()
 
@@ -61,3 +65,56 @@ def run_tasks(function, tasks, n_jobs=None):
     for error in sorted(filter(None, errors), key=lambda e: isinstance(e, CancelledError)):
         raise error
     return [future.result() for future in futures]
+
+
+class _SharedLimit:
+    """One BLAS thread while anyone in the process needs it so; then what the user had set.
+
+    The limit belongs to the process: of several threads the first sets it, the last lifts it.
+    """
+
+    def __init__(self):
+        self.lock, self.users, self.limit = threading.Lock(), 0, None
+
+    def enter(self):
+        """Set the limit if nobody has."""
+        with self.lock:
+            if self.users == 0:
+                self.limit = _controller().limit(limits=1, user_api="blas")
+                self.limit.__enter__()
+            self.users += 1
+
+    def leave(self):
+        """Lift the limit if nobody else needs it."""
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limit.__exit__(None, None, None)
+
+
+_one_thread = _SharedLimit()
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Keep the linear algebra below numpy and scipy to one thread.
+
+    Its threads wait for one another by spinning, which makes the small systems here many times
+    slower where another process wants the core; and its sums depend on their number.
+    """
+    _one_thread.enter()
+    try:
+        yield
+    finally:
+        _one_thread.leave()
+
+
+def blas_threads() -> dict[str, int]:
+    """Return the number of threads of each linear algebra library, by its name."""
+    pools = _controller().info()
+    return {p["internal_api"]: p["num_threads"] for p in pools if p["user_api"] == "blas"}

@@ -20,7 +20,7 @@ from sparsekit._cli._spam import (
     search_dense,
     timed,
 )
-from sparsekit._cli._threads import single_blas_thread
+from sparsekit._parallel import single_blas_thread
 from sparsekit.model_selection import PathGridSearchCV
 
 ALPHAS = np.geomspace(3e-3, 2e-5, 16)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sparsekit._cli._cache import describe_cache
 from sparsekit._cli._gpu import describe_gpu
-from sparsekit._cli._threads import blas_threads
+from sparsekit._parallel import blas_threads
 
 BASE = ("numpy", "scipy", "scikit-learn", "numba")
 USER_EXTRAS = ("plot", "rich", "gpu")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sparsekit._parallel import run_tasks
+from sparsekit._parallel import run_tasks, single_blas_thread
 from sparsekit.solvers._choose import WHOLE
 from sparsekit.solvers._iterate import ProductIterate
 from sparsekit.solvers._path import solve_path, walk
@@ -162,7 +162,8 @@ class FoldProducts:
             self.centre = problem.design.dot(h, self.centre) / h.sum()
             self.base = float(h @ problem.y / h.sum())
         extra = np.column_stack([problem.y - self.base, np.ones(len(labels))])
-        self.grams = problem.design.gram_by_label(labels, n_folds + 1, h, self.centre, extra)
+        with single_blas_thread():
+            self.grams = problem.design.gram_by_label(labels, n_folds + 1, h, self.centre, extra)
         self.total = self.grams.sum(axis=0)
 
     def solve_fold(self, problem, fold, alphas, **options):

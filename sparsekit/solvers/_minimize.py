@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparsekit._parallel import single_blas_thread
 from sparsekit.solvers._choose import choose_step
 from sparsekit.solvers._problem import Solution, Status
 
@@ -31,6 +32,7 @@ class Options:
     callback: object = None
 
 
+@single_blas_thread()
 def minimize(iterate, penalty, options, n_more=0, proposed=None, follows=False):
     """Move `iterate` to the minimum under `penalty` and return it as a Solution.
 

@@ -2,14 +2,20 @@
 
 import threading
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import joblib
 import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsekit._parallel import check_cancelled, run_blocks, run_tasks
+from sparsekit._parallel import (
+    blas_threads,
+    check_cancelled,
+    run_blocks,
+    run_tasks,
+    single_blas_thread,
+)
 from sparsekit.matrix import as_design
 from sparsekit.matrix._blocks import cut
 
@@ -137,3 +143,15 @@ def test_threads_do_not_change_a_pass_over_the_matrix(kind, monkeypatch):
         results.append([mean, curvature, product, design.dot(r, mean), eta])
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_one_blas_thread_inside_and_the_users_number_after():
+    before = blas_threads()
+    with ThreadPoolExecutor(2) as pool:
+
+        def look(_):
+            with single_blas_thread():
+                return set(blas_threads().values())
+
+        assert all(found == {1} for found in pool.map(look, range(20)))
+    assert blas_threads() == before

@@ -18,7 +18,8 @@ FLOORS = [
 ]
 # The nouns do not know one another.
 APART = [{"matrix", "losses", "penalties"}]
-BASE = {"numpy", "scipy", "sklearn", "joblib", "numba"}
+# joblib and threadpoolctl come with scikit-learn, which depends on them.
+BASE = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "numba"}
 EXTRAS = {"matplotlib", "rich", "pandas", "polars", "skops"}
 NUMBA_FILES = {"sparsekit._compile"}
 # Below the estimators only the doors to scikit-learn may name it.
