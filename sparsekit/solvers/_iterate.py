@@ -64,6 +64,10 @@ class Iterate:
         """Factors of the penalty, or None for ones."""
         return self.problem.feature_weight
 
+    def weight_of(self, features):
+        """Return the penalty's factors for some features, or None for ones."""
+        return None if self.feature_weight is None else self.feature_weight[features]
+
     @property
     def intercept(self):
         """Intercept with respect to the columns as given."""

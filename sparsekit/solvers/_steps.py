@@ -4,6 +4,9 @@ For a quadratic loss the model is the objective itself. For any other the model 
 second-order expansion, minimised with the intercept inside, and the step ends with a line search
 on the true objective (prox-Newton).
 
+Every step takes the gap that is still worth reaching. A quadratic loss is minimised to that gap; a
+model, whose own gap says little of the objective's, until it gains little more.
+
 References
 ----------
 Friedman, Hastie, Tibshirani (2010), "Regularization paths for generalized linear models via
@@ -19,6 +22,8 @@ from sparsekit.solvers._coordinate import MEMORY, extrapolate, sweep
 from sparsekit.solvers._gram_descent import descend_on_gram
 
 MAX_SWEEPS = 100
+# Where samples are certain to rounding, a model without curvature would have no minimum.
+LEAST_CURVATURE = 1e-10
 MAX_HALVINGS = 30
 SUFFICIENT_DECREASE = 1e-4
 # The active features are solved to this share of the gap asked for over all.
@@ -34,11 +39,8 @@ def step_on_kept_gram(iterate, penalty, members, accuracy):
     gram = iterate.gram
     gram.add(members)
     features = gram.features
-    weight = iterate.feature_weight
-    weight = None if weight is None else weight[features]
-    curvature = iterate.curvature[features]
+    weight, curvature = iterate.weight_of(features), iterate.curvature[features]
     coef, gradient = iterate.coef[features], iterate.gradient[features]
-
     test = _GapTest(iterate, penalty, features, accuracy)
     descend_on_gram(
         gram.matrix, penalty, _ones(weight, features), curvature, coef, gradient,
@@ -59,10 +61,9 @@ def step_on_fresh_gram(iterate, penalty, members, accuracy):
     mean = model.means(members)
     matrix = iterate.design.gram(members, 0, model.h, mean)
     coef, gradient = iterate.coef[members], iterate.gradient[members]
-    weight = iterate.feature_weight
-    weight = None if weight is None else weight[members]
+    weight, curvature = iterate.weight_of(members), matrix.diagonal().copy()
     descend_on_gram(
-        matrix, penalty, _ones(weight, members), matrix.diagonal().copy(), coef, gradient,
+        matrix, penalty, _ones(weight, members), curvature, coef, gradient,
         _GainTest(), NEGLIGIBLE * iterate.null_objective,
     )  # fmt: skip
     model.move(penalty, members, coef - iterate.coef[members], mean)
@@ -107,8 +108,7 @@ class _GapTest:
 
     def __init__(self, iterate, penalty, features, accuracy):
         self.energy, self.penalty, self.accuracy = iterate.energy, penalty, accuracy
-        weight = iterate.feature_weight
-        self.weight = None if weight is None else weight[features]
+        self.weight = iterate.weight_of(features)
         self.curvature = iterate.curvature[features]
         self.product = iterate.product[features]
 
@@ -167,7 +167,8 @@ class _Model:
         if iterate.loss.quadratic:
             self.h = iterate.h
         else:
-            self.h = iterate.h * iterate.loss.curvature(iterate.y, iterate.eta)
+            curvature = iterate.loss.curvature(iterate.y, iterate.eta)
+            self.h = iterate.h * np.maximum(curvature, LEAST_CURVATURE)
         self.mass = float(self.h.sum())
 
     def means(self, members):
@@ -206,9 +207,7 @@ class _Model:
         iterate = self.iterate
         if iterate.loss.quadratic:
             return 1.0
-        weight = iterate.feature_weight
-        weight = None if weight is None else weight[features]
-        old = iterate.coef[features]
+        weight, old = iterate.weight_of(features), iterate.coef[features]
         before = penalty_value(penalty, weight, old)
         smooth = float(iterate.h @ iterate.loss.value(iterate.y, iterate.eta))
         promised = penalty_value(penalty, weight, old + change) - before

@@ -42,8 +42,7 @@ def nearest(iterate, penalty, scale, candidates, size):
     """
     if len(candidates) <= size:
         return candidates
-    weight = iterate.feature_weight
-    weight = None if weight is None else weight[candidates]
+    weight = iterate.weight_of(candidates)
     scaled = scale * iterate.gradient[candidates]
     distance = slack(penalty, weight, scaled) / np.sqrt(iterate.curvature[candidates])
     return candidates[np.argpartition(distance, size)[:size]]
