@@ -205,13 +205,3 @@ def cache_directory():
         return KernelCache(source_stamp.__wrapped__).cache_path
     except RuntimeError:
         return None
-
-
-def numba_version():
-    """Return the version of numba in use."""
-    return numba.__version__
-
-
-def numba_threads():
-    """Return the number of threads numba would use; sparsekit's kernels use one each."""
-    return numba.get_num_threads()

@@ -169,7 +169,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         fitted = self._dress(data, solutions)
         warn_unconverged(self, solutions)
         if not is_one_of_many(context):
-            warn_all_zero(solutions, problems)
+            warn_all_zero(solutions, problems, self.alpha)
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes=fitted, **hook_arguments
         )

@@ -15,10 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from sparsekit._sklearn import Integral, Interval, Real, StrOptions, open_callback_context
 from sparsekit._validation import check_parameters
 from sparsekit.linear_model._base import COMMON_CONSTRAINTS, SparseLinearModel, TrainingData
-from sparsekit.linear_model._folds import Split, choose_strengths, mean_and_error
+from sparsekit.linear_model._folds import Folds, Split, choose_strengths, mean_and_error
 from sparsekit.linear_model._path_record import PathRecord, column_at, count_active
 from sparsekit.linear_model._path_summary import PathSummary
-from sparsekit.linear_model._reporting import warn_unconverged
+from sparsekit.linear_model._reporting import (
+    is_one_of_many,
+    warn_none_chosen,
+    warn_unconverged,
+)
 from sparsekit.linear_model._strengths import strength_grid
 from sparsekit.solvers import FoldProducts, fold_products
 
@@ -49,9 +53,8 @@ class CrossValidatedModel(SparseLinearModel):
         self,
         model: SparseLinearModel,
         data: TrainingData,
-        splits: Sequence[Split],
+        folds: Folds,
         alphas: np.ndarray,
-        n_jobs: int | None,
     ) -> np.ndarray:
         """Return the scores of shape (n_alphas, n_folds)."""
         raise NotImplementedError
@@ -174,18 +177,22 @@ class CrossValidatedModel(SparseLinearModel):
         splits = self._splits(data, split_params)
         # No penalty enters the products, so that those of one model serve all.
         products = fold_products(models[0]._problems(data)[0], splits)
+        folds = Folds(splits, self.n_jobs, products)
         context = open_callback_context(self, max_subtasks=len(models) + grids.shape[1])
         context.call_on_fit_task_begin(estimator=self, **hook_arguments)
         scores = np.stack(
             [
-                self._scored(model, data, splits, grid, products, context, hook_arguments)
+                self._scored(model, data, folds, grid, context, hook_arguments)
                 for model, grid in zip(models, grids)
             ]
         )
         best = int(np.argmin(self._errors(scores).mean(axis=2).min(axis=1)))
         record = self._walk_path(models[best], data, grids[best], products, context, hook_arguments)
         fitted = self._choice(data, grids, scores, best, record)
-        warn_unconverged(self, [s for point in record.solutions for s in point])
+        solutions = [solution for point in record.solutions for solution in point]
+        warn_unconverged(self, folds.solutions + solutions)
+        if not is_one_of_many(context):
+            warn_none_chosen(self, fitted, models[best]._problems(data))
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes=fitted, **hook_arguments
         )
@@ -209,10 +216,13 @@ class CrossValidatedModel(SparseLinearModel):
         splitter = check_cv(self.cv, data.y, classifier=is_classifier(self))
         # Splitters turn sparse X into CSR, a copy nobody needs: they only count its rows.
         X = data.X if isinstance(data.X, np.ndarray) else np.zeros((len(data.y), 1))
-        return [
+        splits = [
             (np.arange(len(data.y))[train], np.arange(len(data.y))[test])
             for train, test in splitter.split(X, data.y, **split_params)
         ]
+        if data.sample_weight is not None:
+            _refuse_weightless(splits, data.sample_weight)
+        return splits
 
     def _errors(self, scores: np.ndarray) -> np.ndarray:
         """Return scores so that small is good."""
@@ -222,19 +232,19 @@ class CrossValidatedModel(SparseLinearModel):
         self,
         model: SparseLinearModel,
         data: TrainingData,
-        splits: list[Split],
+        folds: Folds,
         alphas: np.ndarray,
-        products: FoldProducts | None,
         context: Any,
         hook_arguments: dict[str, Any],
     ) -> np.ndarray:
         """Return the scores of all folds along one grid, as one task."""
         task = context.subcontext(task_name="folds")
         task.call_on_fit_task_begin(estimator=self, **hook_arguments)
-        scores = self._scores(model, data, splits, alphas, products)
+        scores = self._scores(model, data, folds, alphas)
         task.call_on_fit_task_end(estimator=self, **hook_arguments)
         if self.verbose:
-            print(f"[{type(self).__name__}] scored {len(alphas)} strengths on {len(splits)} folds")
+            n_folds = len(folds.splits)
+            print(f"[{type(self).__name__}] scored {len(alphas)} strengths on {n_folds} folds")
         return scores
 
     def _walk_path(
@@ -298,3 +308,14 @@ class CrossValidatedModel(SparseLinearModel):
         if hasattr(self, "l1_ratio"):
             fitted["l1_ratio_"] = float(np.atleast_1d(self.l1_ratio)[best])
         return fitted
+
+
+def _refuse_weightless(splits: Sequence[Split], sample_weight: np.ndarray) -> None:
+    """Raise ValueError where all weights of one side of a fold are zero."""
+    for fold, sides in enumerate(splits):
+        for side, rows in zip(("training", "test"), sides):
+            if not sample_weight[rows].any():
+                raise ValueError(
+                    f"`sample_weight` is zero for every {side} sample of fold {fold}. Drop samples "
+                    "of weight zero, or shuffle the folds."
+                )

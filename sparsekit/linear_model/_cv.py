@@ -1,17 +1,14 @@
 """Least squares that chooses its penalty strength by cross-validation, on one shared X."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sparsekit._sklearn import Interval, Real
 from sparsekit.linear_model._base import SparseLinearModel, TrainingData
 from sparsekit.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidatedModel, Splitter
-from sparsekit.linear_model._folds import Split, squared_errors
+from sparsekit.linear_model._folds import Folds, squared_errors
 from sparsekit.linear_model._predictors import SparseRegressor
 from sparsekit.linear_model._regression import ElasticNet, Lasso
-from sparsekit.solvers import FoldProducts
 
 
 class CrossValidatedRegressor(SparseRegressor, CrossValidatedModel):
@@ -23,11 +20,10 @@ class CrossValidatedRegressor(SparseRegressor, CrossValidatedModel):
         self,
         model: SparseLinearModel,
         data: TrainingData,
-        splits: Sequence[Split],
+        folds: Folds,
         alphas: np.ndarray,
-        products: FoldProducts | None,
     ) -> np.ndarray:
-        return squared_errors(model, data, splits, alphas, self.n_jobs, products)
+        return squared_errors(model, data, folds, alphas)
 
 
 class LassoCV(CrossValidatedRegressor):

@@ -1,6 +1,6 @@
 """Sparse logistic regression that chooses its penalty strength by cross-validation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from sparsekit._sklearn import Interval, Real, StrOptions
 from sparsekit.linear_model._base import SparseLinearModel, TrainingData
 from sparsekit.linear_model._classification import SparseLogisticRegression
 from sparsekit.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidatedModel, Splitter
-from sparsekit.linear_model._folds import Split, classification_scores
+from sparsekit.linear_model._folds import Folds, classification_scores
 from sparsekit.linear_model._predictors import SparseClassifier
-from sparsekit.solvers import FoldProducts
 
 
 class SparseLogisticRegressionCV(SparseClassifier, CrossValidatedModel):
@@ -159,8 +158,7 @@ class SparseLogisticRegressionCV(SparseClassifier, CrossValidatedModel):
         self,
         model: SparseLinearModel,
         data: TrainingData,
-        splits: Sequence[Split],
+        folds: Folds,
         alphas: np.ndarray,
-        products: FoldProducts | None,
     ) -> np.ndarray:
-        return classification_scores(model, data, splits, alphas, self.n_jobs, self.scoring)
+        return classification_scores(model, data, folds, alphas, self.scoring)

@@ -1,6 +1,7 @@
 """Score a path of strengths on every fold, and choose among them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,32 +10,58 @@ from sklearn.metrics import check_scoring
 from sparsekit._parallel import run_tasks
 from sparsekit.linear_model._base import SparseLinearModel, TrainingData
 from sparsekit.linear_model._predictors import SparseClassifier
-from sparsekit.solvers import FoldProducts, Problem, solve_folds
+from sparsekit.linear_model._reporting import without_coef
+from sparsekit.solvers import FoldProducts, Problem, Solution, solve_folds
 
 Split = tuple[np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Folds:
+    """The folds of one cross-validation, what serves all of them, and how each fit ended.
+
+    Parameters
+    ----------
+    splits : sequence of (train, test) index arrays
+        Rows of each fold.
+    n_jobs : int or None
+        Threads.
+    products : FoldProducts, default=None
+        Products that serve every penalty.
+    solutions : list of Solution
+        Filled as folds are solved; without coefficients.
+    """
+
+    splits: Sequence[Split]
+    n_jobs: int | None
+    products: FoldProducts | None = None
+    solutions: list[Solution] = field(default_factory=list)
+
+    def solve(
+        self, problem: Problem, model: SparseLinearModel, alphas: np.ndarray, **options: Any
+    ) -> np.ndarray:
+        """Return the scores of `solve_folds`, and keep how each fit ended."""
+        settings = {"splits": self.splits, "n_jobs": self.n_jobs, "products": self.products}
+        return solve_folds(
+            problem,
+            alphas=alphas,
+            tol=model.tol,
+            max_iter=model.max_iter,
+            watch=lambda solution: self.solutions.append(without_coef(solution)),
+            **(settings | options),
+        )
+
+
 def squared_errors(
-    model: SparseLinearModel,
-    data: TrainingData,
-    splits: Sequence[Split],
-    alphas: np.ndarray,
-    n_jobs: int | None,
-    products: FoldProducts | None,
+    model: SparseLinearModel, data: TrainingData, folds: Folds, alphas: np.ndarray
 ) -> np.ndarray:
     """Return the weighted mean squared error of shape (n_alphas, n_folds)."""
     (problem,) = model._problems(data)
-    options = {"tol": model.tol, "max_iter": model.max_iter}
-    return solve_folds(problem, splits, alphas, n_jobs=n_jobs, products=products, **options)
+    return folds.solve(problem, model, alphas)
 
 
 def classification_scores(
-    model: SparseLinearModel,
-    data: TrainingData,
-    splits: Sequence[Split],
-    alphas: np.ndarray,
-    n_jobs: int | None,
-    scoring: Any,
+    model: SparseLinearModel, data: TrainingData, folds: Folds, alphas: np.ndarray, scoring: Any
 ) -> np.ndarray:
     """Return a score of shape (n_alphas, n_folds).
 
@@ -45,12 +72,13 @@ def classification_scores(
     problems = model._problems(data)
 
     def score_split(split: Split) -> list[float]:
-        eta = np.stack([_test_predictors(p, split, alphas, model) for p in problems], axis=-1)
+        predictors = [_test_predictors(p, split, alphas, model, folds) for p in problems]
+        eta = np.stack(predictors, axis=-1)
         return [score(eta[i], split[1]) for i in range(len(alphas))]
 
-    for train, _ in splits:
+    for train, _ in folds.splits:
         _refuse_missing_class(data, train)
-    return np.column_stack(run_tasks(score_split, splits, n_jobs))
+    return np.column_stack(run_tasks(score_split, folds.splits, folds.n_jobs))
 
 
 def fold_scorer(scoring: Any, data: TrainingData) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -114,7 +142,7 @@ def mean_and_error(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _test_predictors(
-    problem: Problem, split: Split, alphas: np.ndarray, model: SparseLinearModel
+    problem: Problem, split: Split, alphas: np.ndarray, model: SparseLinearModel, folds: Folds
 ) -> np.ndarray:
     """Return the linear predictors of the test rows, of shape (n_alphas, n_test)."""
     predictors = []
@@ -123,7 +151,7 @@ def _test_predictors(
         predictors.append(np.array(eta))
         return 0.0
 
-    solve_folds(problem, [split], alphas, tol=model.tol, max_iter=model.max_iter, score=keep)
+    folds.solve(problem, model, alphas, splits=[split], n_jobs=1, score=keep)
     return np.array(predictors)
 
 

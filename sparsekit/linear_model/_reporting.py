@@ -77,18 +77,36 @@ def warn_unconverged(
     )
 
 
-def warn_all_zero(solutions: Sequence[Solution], problems: Sequence[Problem]) -> None:
+def warn_all_zero(solutions: Sequence[Solution], problems: Sequence[Problem], alpha: float) -> None:
     """Warn if the penalty left no coefficient, and say from which strength on there is one."""
     if any(s.status is not Status.CONVERGED or s.coef.any() for s in solutions):
         return
     critical = critical_alpha(problems)
     # `alpha` itself is left out, so that a search shows equal warnings once.
     if 0.0 < critical < np.inf:
+        advice = "Choose `alpha` below it."
+        if alpha < critical:
+            advice = (
+                "Zero is within `tol` of the optimum: lower `tol`, or choose a smaller `alpha`."
+            )
         warnings.warn(
-            f"all coefficients are zero; alpha_max is {critical:.4g}. Choose `alpha` below it.",
+            f"all coefficients are zero; alpha_max is {critical:.4g}. {advice}",
             AllZeroWarning,
             stacklevel=STACK_LEVEL,
         )
+
+
+def warn_none_chosen(estimator: Any, fitted: dict[str, Any], problems: Sequence[Problem]) -> None:
+    """Warn if cross-validation chose a strength that leaves no coefficient of a varying target."""
+    if np.any(fitted["coef_"]) or critical_alpha(problems) == 0:
+        return
+    warnings.warn(
+        f"all coefficients are zero at alpha={fitted['alpha_']:.4g}, which "
+        f"{type(estimator).__name__} chose: on held-out samples no weaker penalty of the path did "
+        "better by its rule.",
+        AllZeroWarning,
+        stacklevel=STACK_LEVEL,
+    )
 
 
 def without_coef(solution: Solution) -> Solution:

@@ -36,20 +36,40 @@ def sparse_moments(columns, h, mass, centered, target, mean, curvature, product,
 
 
 @kernel
-def sparse_dot(columns, features, r, out):
-    """Overwrite `out` with the products of the given columns with `r`."""
+def sparse_dot(columns, features, mean, r, total, out):
+    """Overwrite `out` with the products of the given columns, less `mean`, with `r`.
+
+    `total` is the sum of `r`. Of a column without zeros, which may lie far from zero, the mean is
+    subtracted entry by entry.
+    """
     for k in range(features.shape[0]):
-        out[k] = columns.column_dot(features[k], r)
+        j = features[k]
+        start, stop = columns.indptr[j], columns.indptr[j + 1]
+        if stop - start == r.shape[0]:
+            product = 0.0
+            for m in range(start, stop):
+                product += (columns.data[m] - mean[j]) * r[columns.indices[m]]
+            out[k] = product
+        else:
+            out[k] = columns.column_dot(j, r) - mean[j] * total
 
 
 @kernel
-def sparse_accumulate(columns, features, coef, eta):
-    """Add ``coef[k]`` times column ``features[k]`` to `eta`."""
+def sparse_accumulate(columns, features, mean, coef, eta):
+    """Add ``coef[k]`` times column ``features[k]``, less its mean, to `eta`, but for a number.
+
+    Returns the number that is still to be added to all of `eta`.
+    """
+    rest = 0.0
     for k in range(features.shape[0]):
         j = features[k]
         w = coef[k]
-        for m in range(columns.indptr[j], columns.indptr[j + 1]):
-            eta[columns.indices[m]] += w * columns.data[m]
+        start, stop = columns.indptr[j], columns.indptr[j + 1]
+        centre = mean[j] if stop - start == eta.shape[0] else 0.0
+        rest -= w * (mean[j] - centre)
+        for m in range(start, stop):
+            eta[columns.indices[m]] += w * (columns.data[m] - centre)
+    return rest
 
 
 @kernel
@@ -62,15 +82,15 @@ def count_rows(columns, features, row_start):
 
 
 @kernel
-def fill_rows(columns, features, cursor, members, values):
-    """Write the given columns row by row; overwrites `cursor`, each row's next place."""
+def fill_rows(columns, features, reference, cursor, members, values):
+    """Write columns less `reference` row by row; overwrites `cursor`, each row's next place."""
     for k in range(features.shape[0]):
         j = features[k]
         for m in range(columns.indptr[j], columns.indptr[j + 1]):
             i = columns.indices[m]
             place = cursor[i]
             members[place] = k
-            values[place] = columns.data[m]
+            values[place] = columns.data[m] - reference[j]
             cursor[i] = place + 1
 
 
@@ -146,20 +166,18 @@ class SparseDesign:
     def dot(self, r, mean, features=None):
         """Return the products of the given columns, less `mean`, with `r`."""
         features = self.all_features if features is None else features
-        out = np.empty(len(features))
+        out, total = np.empty(len(features)), float(r.sum())
 
         def fill(a, b):
-            sparse_dot(self.columns, features[a:b], r, out[a:b])
+            sparse_dot(self.columns, features[a:b], mean, r, total, out[a:b])
 
         run_blocks(fill, cut(len(features), self.work(features), self.n_jobs), self.n_jobs)
-        out -= r.sum() * mean[features]
         return out
 
     def accumulate(self, features, mean, coef, eta):
         """Add the given columns, less `mean`, times `coef` to `eta`, in place."""
         for a, b in row_blocks(len(features), self.work(features)):
-            sparse_accumulate(self.columns, features[a:b], coef[a:b], eta)
-        eta -= mean[features] @ coef
+            eta += sparse_accumulate(self.columns, features[a:b], mean, coef[a:b], eta)
 
     def compact(self, features, mean):
         """Return a record of columns, the place of each given feature in it, and means by place."""
@@ -173,7 +191,7 @@ class SparseDesign:
 
     def gram(self, features, n_old, h, mean):
         """Return the products of ``features[n_old:]`` with all `features`, centred by `mean`."""
-        rows = self._rows_of(features)
+        rows = self._rows_of(features, self._reference(mean))
         gram = np.zeros((len(features) - n_old, len(features)))
         self._add_gram(rows, n_old, h, gram)
         self._center_gram(gram, features, n_old, h, mean)
@@ -185,7 +203,7 @@ class SparseDesign:
         `extra`, of shape (n_samples, n_extra), holds further columns.
         """
         n_features, n_extra = self.shape[1], extra.shape[1]
-        rows = self._rows_of(self.all_features)
+        rows = self._rows_of(self.all_features, self._reference(mean))
         size = n_features + n_extra
         grams = np.empty((n_labels, size, size))
         for label in range(n_labels):
@@ -214,21 +232,26 @@ class SparseDesign:
         mirror_lower(gram, n_old)
 
     def _center_gram(self, gram, features, n_old, h, mean):
-        centre = mean[features]
+        reference = self._reference(mean)
+        centre = (mean - reference)[features]
         if centre.any():
             # The rows of `h` need not be those that `mean` is the mean of.
-            total = self.dot(h, np.zeros_like(mean), features)
+            total = self.dot(h, reference, features)
             excess = total - h.sum() * centre
             gram -= np.outer(total[n_old:], centre)
             gram -= np.outer(centre[n_old:], excess)
 
-    def _rows_of(self, features):
+    def _reference(self, mean):
+        """Return what is subtracted entry by entry: the means of columns without zeros."""
+        return np.where(self.entries == self.shape[0], mean, 0.0)
+
+    def _rows_of(self, features, reference):
         row_start = np.zeros(self.shape[0] + 1, dtype=np.int64)
         count_rows(self.columns, features, row_start)
         np.cumsum(row_start, out=row_start)
         members = np.empty(row_start[-1], dtype=np.uint32)
         values = np.empty(row_start[-1])
-        fill_rows(self.columns, features, row_start[:-1].copy(), members, values)
+        fill_rows(self.columns, features, reference, row_start[:-1].copy(), members, values)
         return row_start, members, values
 
     def _add_gram_by_blocks(self, rows, n_old, h, gram):

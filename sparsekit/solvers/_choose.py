@@ -76,4 +76,4 @@ def _joining(iterate, penalty, scale, inside, proposed):
         return proposed[~inside[proposed]]
     n_support = int(np.count_nonzero(iterate.coef))
     outside = violators(iterate, penalty, inside)
-    return nearest(iterate, penalty, scale, outside, growth_size(iterate, n_support))
+    return nearest(iterate, penalty, scale, outside, growth_size(iterate, penalty, n_support))

@@ -16,6 +16,10 @@ from sparsekit.solvers._path import solve_path, walk
 
 # Most memory, in bytes, that the Gram matrices of all folds may take.
 GRAM_BYTES = 1 << 28
+# Squared mean over variance beyond which the products of a sparse column are not centred.
+FAR = 1e4
+# Rounding errors of a difference of sums, as a share of the larger.
+DIFFERENCE = 64 * np.finfo(np.float64).eps
 
 
 def solve_folds(
@@ -29,6 +33,7 @@ def solve_folds(
     score=None,
     start=None,
     products=None,
+    watch=None,
 ):
     """Return the test score of every strength on every fold.
 
@@ -51,6 +56,8 @@ def solve_folds(
     products : FoldProducts, default=None
         What `fold_products` made of the same data and folds, if it made anything; serves every
         penalty.
+    watch : callable, default=None
+        ``watch(solution)`` is told every solution, from any thread.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def solve_folds(
         masked = _MaskedFolds(splits, score or weighted_squared_error, start)
         solve_fold = masked.solve_fold
     columns = run_tasks(
-        lambda fold: solve_fold(problem, fold, alphas, tol=tol, max_iter=max_iter),
+        lambda fold: solve_fold(problem, fold, alphas, watch, tol=tol, max_iter=max_iter),
         range(len(splits)),
         n_jobs,
     )
@@ -90,7 +97,9 @@ def fold_products(problem, splits):
     if not problem.loss.quadratic or n_features > min(n_samples, WHOLE) or room > GRAM_BYTES:
         return None
     labels = _disjoint_tests(splits, n_samples)
-    return None if labels is None else FoldProducts(problem, len(splits), labels)
+    if labels is None or _far_from_zero(problem.design):
+        return None
+    return FoldProducts(problem, len(splits), labels)
 
 
 def weighted_squared_error(y, eta, weight):
@@ -106,10 +115,20 @@ def _disjoint_tests(splits, n_samples):
     """
     labels = np.full(n_samples, len(splits))
     for fold, (train, test) in enumerate(splits):
-        if len(train) + len(test) != n_samples or (labels[test] != len(splits)).any():
+        uses = np.bincount(train, minlength=n_samples) + np.bincount(test, minlength=n_samples)
+        if (uses != 1).any() or (labels[test] != len(splits)).any():
             return None
         labels[test] = fold
     return labels
+
+
+def _far_from_zero(design):
+    """Say whether a sparse column lies so far from zero that centring its products loses digits."""
+    if not design.sparse:
+        return False
+    ones = np.ones(design.shape[0])
+    mean, square, _ = design.moments(ones, ones, center=True)
+    return bool((mean**2 * design.shape[0] > FAR * square)[square > 0].any())
 
 
 class _MaskedFolds:
@@ -118,7 +137,7 @@ class _MaskedFolds:
     def __init__(self, splits, score, start):
         self.splits, self.score, self.start = splits, score, start
 
-    def solve_fold(self, problem, fold, alphas, **options):
+    def solve_fold(self, problem, fold, alphas, watch=None, **options):
         """Return the test score at every strength."""
         train, test = self.splits[fold]
         n_samples, n_features = problem.design.shape
@@ -127,12 +146,19 @@ class _MaskedFolds:
         weight = every * np.bincount(train, minlength=n_samples)
         path = solve_path(replace(problem, sample_weight=weight), alphas, self.start, **options)
         scores = []
-        for solution in path:
+        for solution in _watched(path, watch):
             eta = np.full(n_samples, solution.intercept)
             support = np.flatnonzero(solution.coef)
             problem.design.accumulate(support, np.zeros(n_features), solution.coef[support], eta)
             scores.append(self.score(problem.y[test], eta[test], every[test]))
         return scores
+
+
+def _watched(path, watch):
+    for solution in path:
+        if watch is not None:
+            watch(solution)
+        yield solution
 
 
 class FoldProducts:
@@ -166,12 +192,13 @@ class FoldProducts:
             self.grams = problem.design.gram_by_label(labels, n_folds + 1, h, self.centre, extra)
         self.total = self.grams.sum(axis=0)
 
-    def solve_fold(self, problem, fold, alphas, **options):
+    def solve_fold(self, problem, fold, alphas, watch=None, **options):
         """Return the mean squared test error at every strength."""
         iterate = self._iterate(problem, self.total - self.grams[fold])
         test = self.grams[fold]
         errors = []
-        for solution in walk(iterate, problem.penalty, alphas, **options):
+        path = walk(iterate, problem.penalty, alphas, **options)
+        for solution in _watched(path, watch):
             u = np.concatenate([solution.coef, [-1.0, solution.intercept]])
             support = np.flatnonzero(u)
             if 4 * len(support) < len(u):
@@ -199,4 +226,5 @@ class FoldProducts:
             matrix -= np.outer(mean, mean)
             product = product - target * mean
             energy -= target**2
-        return ProductIterate(problem, matrix, mean, product, energy, target)
+        rounding = DIFFERENCE * self.total.diagonal()[:-2] / self.total[-1, -1]
+        return ProductIterate(problem, matrix, mean, product, energy, target, rounding)

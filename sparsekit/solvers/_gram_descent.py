@@ -7,17 +7,16 @@ from sparsekit.matrix import GramColumns
 from sparsekit.solvers._certificate import slack
 from sparsekit.solvers._coordinate import descend
 from sparsekit.solvers._gram import subtract_rows
-from sparsekit.solvers._newton import newton_step
+from sparsekit.solvers._newton import RIDGES, newton_step
 
 # Sweeps of a round: as many as cost about what the checks between rounds cost.
 SWEEPS, MOST_SWEEPS, ROUND_WORK = 4, 20, 4e5
-MAX_ROUNDS = 1000
+MAX_ROUNDS = 400
 # Rounds after which Newton is tried although signs still change, and support size per round
 # that a factorisation is worth.
 PATIENCE = 15
 SUPPORT_PER_ROUND = 160
-# Times the active features are chosen anew, and their share above which no copy is worth it.
-MAX_EXPANSIONS = 100
+# Share of active features above which no copy is worth it.
 COMPACT_SHARE = 0.6
 NO_WEIGHTS = np.empty(0)
 
@@ -33,7 +32,8 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
     """
     size = len(coef)
     weight = None if (feature_weight == 1.0).all() else feature_weight
-    for _ in range(MAX_EXPANSIONS):
+    rounds = MAX_ROUNDS
+    while rounds > 0:
         active = np.flatnonzero((coef != 0) | (slack(penalty, weight, gradient) < 0))
         if len(active) == 0:
             return
@@ -43,9 +43,9 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
         else:
             block = matrix[np.ix_(active, active)]
         part, force = coef[active], gradient[active]
-        _descend_block(
+        rounds -= _descend_block(
             block, penalty, feature_weight[active], curvature[active], part, force,
-            test.stops(active), negligible,
+            test.stops(active), negligible, rounds,
         )  # fmt: skip
         change = part - coef[active]
         if len(active) == size:
@@ -59,17 +59,19 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
             return
 
 
-def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, done, negligible):
+def _descend_block(
+    matrix, penalty, feature_weight, curvature, coef, gradient, done, negligible, max_rounds
+):
     """Minimise over all features of `matrix` by sweeps and late Newton steps.
 
     ``done(coef, gradient, gain, exact)`` says when to stop; `gain` is what the last sweep brought
-    or, if `exact`, a Newton step on the support.
+    or, if `exact`, a Newton step on the support. Returns the number of rounds made.
     """
     size = len(coef)
     columns, features = GramColumns(matrix), np.arange(size)
     smooth = hasattr(penalty, "slope")
     signs, since_newton, failures = np.sign(coef), 0, 0
-    for _ in range(MAX_ROUNDS):
+    for n_rounds in range(1, max_rounds + 1):
         check_cancelled()
         n_support = max(int(np.count_nonzero(coef)), 1)
         n_sweeps = int(np.clip(ROUND_WORK / (size * (n_support + 4.0)), SWEEPS, MOST_SWEEPS))
@@ -78,25 +80,27 @@ def _descend_block(matrix, penalty, feature_weight, curvature, coef, gradient, d
             features, features, n_sweeps, 0.0,
         )  # fmt: skip
         if gain <= negligible or done(coef, gradient, gain, False):
-            return
+            return n_rounds
         before, signs = signs, np.sign(coef)
         since_newton += 1
         settled = np.array_equal(before, signs)
         worth = since_newton >= (1 + n_support / SUPPORT_PER_ROUND) * 2**failures
         if smooth and worth and (settled or since_newton >= PATIENCE * 2**failures):
             since_newton = 0
-            gain = _newton(matrix, penalty, feature_weight, coef, gradient)
+            ridge = RIDGES[min(failures, len(RIDGES) - 1)]
+            gain = _newton(matrix, penalty, feature_weight, coef, gradient, ridge)
             if gain > 0.0:
                 signs = np.sign(coef)
                 if done(coef, gradient, gain, True):
-                    return
+                    return n_rounds
             else:
                 failures += 1
+    return max_rounds
 
 
-def _newton(matrix, penalty, feature_weight, coef, gradient):
+def _newton(matrix, penalty, feature_weight, coef, gradient, ridge):
     """Make a Newton step on the support if the objective falls; return by how much it fell."""
-    found = newton_step(matrix, penalty, feature_weight, coef, gradient)
+    found = newton_step(matrix, penalty, feature_weight, coef, gradient, ridge)
     if found is None:
         return 0.0
     support, new = found

@@ -31,6 +31,8 @@ class Iterate:
         zero coefficients.
     gram : GramCache
         Products of the columns that ever mattered, for a quadratic loss.
+    curvature_floor : float
+        Least curvature per sample of the models of any other loss.
     """
 
     def __init__(self, problem):
@@ -57,6 +59,7 @@ class Iterate:
         self.energy = 2.0 * self.null_objective
         self.gram = GramCache(self.design, self.h, self.mean)
         self.bound = -np.inf
+        self.curvature_floor = 0.0
         self._pending = None
 
     @property
@@ -181,13 +184,15 @@ class ProductIterate(Iterate):
         Weighted square of the centred target.
     offset : float
         Weighted mean of the target.
+    rounding : ndarray of shape (n_features,)
+        What the diagonal of `matrix` may be wrong by; a column below it is constant.
     """
 
-    def __init__(self, problem, matrix, mean, product, energy, offset):
+    def __init__(self, problem, matrix, mean, product, energy, offset, rounding):
         self.problem, self.design, self.loss = problem, problem.design, problem.loss
         self.mean, self.product = mean, product.copy()
         self.curvature = matrix.diagonal().copy()
-        self.curvature[self.curvature <= CONSTANT * mean**2] = 0.0
+        self.curvature[self.curvature <= np.maximum(CONSTANT * mean**2, rounding)] = 0.0
         self.product[self.curvature == 0] = 0.0
         self.coef, self.gradient = np.zeros_like(product), self.product.copy()
         self.energy, self.base, self.offset = energy, offset, 0.0

@@ -10,14 +10,16 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 # Largest system solved in one call: about 0.1 s, so that Ctrl-C is honoured.
 MAX_SUPPORT = 2500
-# Share of the largest curvature added to all, so that equal columns leave a solvable system.
-RIDGE = 1e-12
+# Shares of the largest curvature added to all, tried in turn: rounding alone, then enough that
+# equal columns leave a solvable system.
+RIDGES = 1e-15, 1e-12, 1e-9
 
 
-def newton_step(matrix, penalty, feature_weight, coef, gradient):
+def newton_step(matrix, penalty, feature_weight, coef, gradient, ridge):
     """Return the support and the new coefficients on it, or None where no step can be made.
 
-    `matrix` is the Gram matrix and `gradient` the smooth part's negative gradient.
+    `matrix` is the Gram matrix, `gradient` the smooth part's negative gradient, and `ridge` a share
+    of the largest curvature added to all.
     """
     support = np.flatnonzero(coef)
     if not 0 < len(support) <= MAX_SUPPORT:
@@ -25,7 +27,7 @@ def newton_step(matrix, penalty, feature_weight, coef, gradient):
     weight, w = feature_weight[support], coef[support]
     system = matrix[np.ix_(support, support)]
     diagonal = system.reshape(-1)[:: len(support) + 1]
-    diagonal += weight * penalty.bend(w) + RIDGE * diagonal.max()
+    diagonal += weight * penalty.bend(w) + ridge * diagonal.max()
     force = gradient[support] - weight * penalty.slope(w)
     try:
         step = cho_solve(cho_factor(system, check_finite=False), force, check_finite=False)

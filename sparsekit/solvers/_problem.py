@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sparsekit.losses._base import Loss
+
 
 class Status(Enum):
     """How a solver ended; the value is a sentence for the user."""
@@ -40,7 +42,7 @@ class Problem:
 
     design: Any
     y: np.ndarray
-    loss: Any
+    loss: Loss
     penalty: Any
     sample_weight: np.ndarray | None = None
     feature_weight: np.ndarray | None = None

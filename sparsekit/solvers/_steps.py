@@ -22,10 +22,12 @@ from sparsekit.solvers._coordinate import MEMORY, extrapolate, sweep
 from sparsekit.solvers._gram_descent import descend_on_gram
 
 MAX_SWEEPS = 100
-# Where samples are certain to rounding, a model without curvature would have no minimum.
-LEAST_CURVATURE = 1e-10
+# A model's curvature per sample is held above a floor, which a search that fails raises to the
+# loss's bound (where the full step always lowers the objective) and one that succeeds lowers.
+LEAST_FLOOR, FLOOR_DECAY = 1e-10, 0.1
 MAX_HALVINGS = 30
 SUFFICIENT_DECREASE = 1e-4
+SHORT_STEP = 0.1
 # The active features are solved to this share of the gap asked for over all.
 ACTIVE_SHARE = 0.5
 # Gains below this share of the objective at zero coefficients are rounding.
@@ -168,7 +170,7 @@ class _Model:
             self.h = iterate.h
         else:
             curvature = iterate.loss.curvature(iterate.y, iterate.eta)
-            self.h = iterate.h * np.maximum(curvature, LEAST_CURVATURE)
+            self.h = iterate.h * np.maximum(curvature, iterate.curvature_floor)
         self.mass = float(self.h.sum())
 
     def means(self, members):
@@ -198,10 +200,18 @@ class _Model:
         predictor = np.zeros_like(iterate.eta)
         iterate.design.accumulate(features, mean, change, predictor)
         step = self._search(penalty, features, change, predictor)
+        self._adapt_floor(step)
         iterate.eta += step * predictor
         iterate.offset += step * float((iterate.mean[features] - mean[features]) @ change)
         iterate.coef[features] += step * change
         iterate.refresh()
+
+    def _adapt_floor(self, step):
+        iterate = self.iterate
+        if step < SHORT_STEP:
+            iterate.curvature_floor = iterate.loss.curvature_bound()
+        else:
+            iterate.curvature_floor = max(FLOOR_DECAY * iterate.curvature_floor, LEAST_FLOOR)
 
     def _search(self, penalty, features, change, predictor):
         iterate = self.iterate

@@ -7,15 +7,17 @@ from sparsekit.solvers._certificate import free_features, slack
 SMALLEST_GROWTH, LARGEST_FIRST = 32, 128
 
 
-def growth_size(iterate, n_support):
+def growth_size(iterate, penalty, n_support):
     """Return how many features may join at once.
 
     At first as many as cost, in products, about what one pass over a dense matrix costs; later
-    twice the support, but not far beyond the number of samples, which bounds a lasso's support.
+    twice the support. The number of samples bounds a lasso's support, so that there the set does
+    not grow far beyond it.
     """
     n_samples, n_features = iterate.design.shape
     first = int(np.clip(4.0 * np.sqrt(n_features), SMALLEST_GROWTH, LARGEST_FIRST))
-    return max(first, min(2 * n_support, n_samples - n_support))
+    room = n_samples - n_support if np.isfinite(penalty.reach) else n_features
+    return max(first, min(2 * n_support, room))
 
 
 def always_in(iterate, penalty):
