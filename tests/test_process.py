@@ -87,7 +87,7 @@ print(*[seconds_until_honoured(seconds) for seconds in (0.05, 0.4, 0.9)])
 """
 CTRL_C = {
     "Lasso, wide": "X, y = dense(1000, 8000); estimator = Lasso(alpha=1e-3)",
-    "Lasso, sparse": "X, y = sparse_rows(30_000, 20_000, 40); estimator = Lasso(alpha=1e-5)",
+    "Lasso, sparse": "X, y = sparse_rows(150_000, 100_000, 40); estimator = Lasso(alpha=1e-6)",
     "logistic": "X, y = sparse_rows(30_000, 20_000, 40); y = y > np.median(y); "
     "estimator = SparseLogisticRegression(alpha=1e-6)",
     "LassoCV, tall": "X, y = dense(12_000, 1500); estimator = LassoCV(alphas=100, cv=5)",

@@ -173,10 +173,12 @@ class CrossValidatedModel(SparseLinearModel):
     ) -> dict[str, Any]:
         """Return the attributes of the model at the strength that the folds choose."""
         models = self._models()
-        grids = np.array([strength_grid(m._problems(data), self.alphas, self.eps) for m in models])
         splits = self._splits(data, split_params)
         # No penalty enters the products, so that those of one model serve all.
         products = fold_products(models[0]._problems(data)[0], splits)
+        grids = np.array(
+            [strength_grid(m._problems(data), self.alphas, self.eps, products) for m in models]
+        )
         folds = Folds(splits, self.n_jobs, products)
         context = open_callback_context(self, max_subtasks=len(models) + grids.shape[1])
         context.call_on_fit_task_begin(estimator=self, **hook_arguments)
@@ -190,8 +192,8 @@ class CrossValidatedModel(SparseLinearModel):
         record = self._walk_path(models[best], data, grids[best], products, context, hook_arguments)
         fitted = self._choice(data, grids, scores, best, record)
         solutions = [solution for point in record.solutions for solution in point]
-        warn_unconverged(self, folds.solutions + solutions)
-        if not is_one_of_many(context):
+        missed = warn_unconverged(self, folds.solutions + solutions)
+        if not missed and not is_one_of_many(context):
             warn_none_chosen(self, fitted, models[best]._problems(data))
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes=fitted, **hook_arguments

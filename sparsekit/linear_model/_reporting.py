@@ -59,11 +59,11 @@ def is_one_of_many(context: Any) -> bool:
 
 def warn_unconverged(
     estimator: Any, solutions: Sequence[Solution], stacklevel: int = STACK_LEVEL
-) -> None:
-    """Warn, with the figures, of the solution that missed its tolerance by most."""
+) -> bool:
+    """Warn, with the figures, of the solution that missed its tolerance by most; say if any did."""
     missed = [solution for solution in solutions if solution.status in ADVICE]
     if not missed:
-        return
+        return False
     worst = max(missed, key=_excess)
     subject = type(estimator).__name__
     if len(solutions) > 1:
@@ -75,6 +75,7 @@ def warn_unconverged(
         ConvergenceWarning,
         stacklevel=stacklevel,
     )
+    return True
 
 
 def warn_all_zero(solutions: Sequence[Solution], problems: Sequence[Problem], alpha: float) -> None:

@@ -7,15 +7,20 @@ from numpy.typing import ArrayLike
 
 from sparsekit._sklearn import Integral
 from sparsekit._validation import check_alphas
-from sparsekit.solvers import Problem, alpha_grid, alpha_max
+from sparsekit.solvers import FoldProducts, Problem, alpha_grid, alpha_max
 
 
-def critical_alpha(problems: Sequence[Problem]) -> float:
+def critical_alpha(problems: Sequence[Problem], products: FoldProducts | None = None) -> float:
     """Return the smallest strength at which the coefficients of all outputs are zero."""
-    return max(0.0 if _is_constant(problem) else alpha_max(problem) for problem in problems)
+    return max(0.0 if _is_constant(p) else alpha_max(p, products) for p in problems)
 
 
-def strength_grid(problems: Sequence[Problem], alphas: int | ArrayLike, eps: float) -> np.ndarray:
+def strength_grid(
+    problems: Sequence[Problem],
+    alphas: int | ArrayLike,
+    eps: float,
+    products: FoldProducts | None = None,
+) -> np.ndarray:
     """Return the strengths to try, falling.
 
     Raises
@@ -25,7 +30,7 @@ def strength_grid(problems: Sequence[Problem], alphas: int | ArrayLike, eps: flo
     """
     if not isinstance(alphas, Integral):
         return np.unique(check_alphas(alphas))[::-1]
-    top = critical_alpha(problems)
+    top = critical_alpha(problems, products)
     if np.isinf(top):
         raise ValueError(
             "Without an L1 part no strength makes all coefficients zero, so there is no grid to "

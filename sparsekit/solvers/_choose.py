@@ -51,7 +51,9 @@ def _members_of_gram(iterate, penalty, scale, n_more, always, proposed):
     n_inside = int(np.count_nonzero(inside))
     if n_features <= min(n_samples, WHOLE):
         joining = violators(iterate, penalty, inside) if proposed is None else proposed
-        if n_more > 0 or n_inside + len(joining) > WHOLE_SHARE * n_features:
+        # At zero coefficients nearly every feature would move: that tells nothing yet.
+        nearly_all = iterate.coef.any() and n_inside + len(joining) > WHOLE_SHARE * n_features
+        if n_more > 0 or nearly_all:
             everything = iterate.design.all_features
             return everything if _fits_gram(iterate, everything, n_features) else None
     members = np.concatenate([always, _joining(iterate, penalty, scale, inside, proposed)])

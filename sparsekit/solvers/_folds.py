@@ -210,11 +210,15 @@ class FoldProducts:
 
     def solve_all(self, problem, alphas, **options):
         """Yield the Solution on all rows at every strength, in terms of the columns as given."""
-        iterate = self._iterate(problem, self.total)
+        iterate = self.iterate_of_all(problem)
         for solution in walk(iterate, problem.penalty, alphas, **options):
             shift = self.base - float(self.centre @ solution.coef)
             intercept = solution.intercept + shift if self.fit_intercept else 0.0
             yield replace(solution, intercept=intercept)
+
+    def iterate_of_all(self, problem):
+        """Return zero coefficients on all rows, in terms of the columns less their centres."""
+        return self._iterate(problem, self.total)
 
     def _iterate(self, problem, gram):
         mass = gram[-1, -1]

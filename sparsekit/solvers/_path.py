@@ -37,20 +37,22 @@ def solve(problem, start=None, *, tol=1e-4, max_iter=1000, callback=None):
     return minimize(iterate, problem.penalty, Options(tol, max_iter, callback))
 
 
-def alpha_max(problem):
+def alpha_max(problem, products=None):
     """Return the smallest strength at which every penalised coefficient is zero.
 
     Parameters
     ----------
     problem : Problem
         Its penalty's strength does not matter. Features of weight zero are fitted first.
+    products : FoldProducts, default=None
+        Products of the same data, used instead of the data where they are as exact.
 
     Returns
     -------
     alpha : float
         Infinite where no strength gives zeros.
     """
-    iterate = Iterate(problem)
+    iterate = Iterate(problem) if products is None else products.iterate_of_all(problem)
     weight = iterate.feature_weight
     if weight is not None and (weight == 0).any():
         minimize(iterate, problem.penalty.with_alpha(FORBIDDING), Options(tol=1e-12))
