@@ -101,7 +101,7 @@ def _compare_seconds(messages: Messages, search: PathGridSearchCV, seconds: floa
     print(
         f"\nSeconds for the {n_fits} fits of the search, one thread\n\n"
         f"  PathGridSearchCV (sparsekit)  {seconds:8.2f}\n"
-        f"  GridSearchCV, same model      {stock_seconds:8.2f}   "
+        f"  GridSearchCV (same model)     {stock_seconds:8.2f}   "
         f"{stock_seconds / seconds:.1f} times as long\n\n"
         f"  Mean scores within {difference:.0e} of each other: words that always occur together "
         "may share\n  their weight in any way, so the best model is not unique."
