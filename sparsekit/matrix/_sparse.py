@@ -246,10 +246,13 @@ class SparseDesign:
         return np.where(self.entries == self.shape[0], mean, 0.0)
 
     def _rows_of(self, features, reference):
-        row_start = np.zeros(self.shape[0] + 1, dtype=np.int64)
+        # Small integers: what is written out of order should stay in the cache.
+        wide = self.work(features) > np.iinfo(np.int32).max
+        row_start = np.zeros(self.shape[0] + 1, dtype=np.int64 if wide else np.int32)
         count_rows(self.columns, features, row_start)
         np.cumsum(row_start, out=row_start)
-        members = np.empty(row_start[-1], dtype=np.uint32)
+        many = len(features) > np.iinfo(np.uint16).max
+        members = np.empty(row_start[-1], dtype=np.uint32 if many else np.uint16)
         values = np.empty(row_start[-1])
         fill_rows(self.columns, features, reference, row_start[:-1].copy(), members, values)
         return row_start, members, values

@@ -16,8 +16,7 @@ MAX_ROUNDS = 400
 # that a factorisation is worth.
 PATIENCE = 15
 SUPPORT_PER_ROUND = 160
-# Size of a Gram matrix, and share of active features, from which a compact copy is worth it.
-COMPACT_SIZE = 1000
+# Share of active features above which no copy is worth it.
 COMPACT_SHARE = 0.6
 NO_WEIGHTS = np.empty(0)
 
@@ -38,7 +37,7 @@ def descend_on_gram(matrix, penalty, feature_weight, curvature, coef, gradient, 
         active = np.flatnonzero((coef != 0) | (slack(penalty, weight, gradient) < 0))
         if len(active) == 0:
             return
-        if size < COMPACT_SIZE or len(active) > COMPACT_SHARE * size:
+        if len(active) > COMPACT_SHARE * size:
             active = np.arange(size)
             block = matrix
         else:
