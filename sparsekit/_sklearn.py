@@ -10,7 +10,6 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _fit_and_score as fit_and_score
 from sklearn.model_selection._validation import _insert_error_scores as insert_error_scores
 from sklearn.model_selection._validation import _score as score_fold
@@ -18,9 +17,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
 from sklearn.utils._param_validation import (
-    HasMethods,
     InvalidParameterError,
-    Options,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -37,15 +34,12 @@ except ImportError:  # scikit-learn < 1.9
 
 __all__ = [
     "HAS_CALLBACKS",
-    "BaseSearchCV",
     "CallbackSupportMixin",
-    "HasMethods",
     "Integral",
     "Interval",
     "InvalidParameterError",
     "MultimetricScorer",
     "NullCallbackContext",
-    "Options",
     "Real",
     "StrOptions",
     "as_configured_sparse",
