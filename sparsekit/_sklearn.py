@@ -16,12 +16,12 @@ from sklearn.model_selection._validation import _score as score_fold
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
+from sklearn.utils._param_validation import Interval as _SklearnInterval
 from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils._param_validation import Interval as _SklearnInterval
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.validation import _check_method_params as select_method_params
 
