@@ -1,7 +1,6 @@
 """The one fit of every linear model: read the input, solve, dress the solution."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,12 @@ from sparsekit._sklearn import (
     open_callback_context,
     with_callbacks,
 )
-from sparsekit._validation import check_alphas, check_parameters, check_penalty_strength
+from sparsekit._validation import (
+    check_alphas,
+    check_parameters,
+    check_penalty_strength,
+    unchanged_on_error,
+)
 from sparsekit.linear_model._reporting import (
     is_one_of_many,
     iteration_listener,
@@ -149,7 +153,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     @with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any, **solve_options: Any) -> Self:
         """Read, solve and store; an error on the way leaves the model as it was."""
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             data = self._read(X, y, sample_weight)
             hook_arguments = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             fitted = self._solve(data, hook_arguments, **solve_options)
@@ -275,17 +279,3 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     def _shaped(self, data: TrainingData, **arrays: np.ndarray) -> dict[str, Any]:
         """Return arrays over outputs in the shapes of scikit-learn; by the predictor mixins."""
         raise NotImplementedError
-
-
-@contextmanager
-def _unchanged_on_error(estimator: SparseLinearModel) -> Iterator[None]:
-    """Give back what reading the input stored on the estimator, if anything fails after it."""
-    names = "n_features_in_", "feature_names_in_"
-    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
-    try:
-        yield
-    except BaseException:
-        for name in names:
-            vars(estimator).pop(name, None)
-        vars(estimator).update(before)
-        raise
