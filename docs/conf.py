@@ -51,7 +51,7 @@ with (ROOT / "pyproject.toml").open("rb") as file:
 # What the methods of the nouns take and return is stated once, by the protocol in their _base.py.
 # An Enum shows the signature of its own machinery.
 numpydoc_validation_exclude = {
-    r"^sparsekit\.(matrix|losses|penalties|solvers)\.\w+\.\w+$",
+    r"^sparsekit\.(matrix|losses|penalties|coding|solvers)\.\w+\.\w+$",
     r"\.Status$",
 }
 

@@ -1,4 +1,4 @@
-"""Sparsity for scikit-learn users: sparse linear models and feature selection on sparse data."""
+"""Sparsity for scikit-learn users: sparse models, codes, dictionaries, factors and thresholds."""
 
 from sparsekit._warm_up import warm_up
 
