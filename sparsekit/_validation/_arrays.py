@@ -32,8 +32,17 @@ def refuse_foreign(value: Any, name: str) -> None:
         )
 
 
-def refuse_overflow(values: np.ndarray, name: str, estimator: Any) -> None:
-    """Raise ValueError unless all values, and the sum of their squares, are finite."""
+# Squares of larger numbers, or sums of a few of them, leave the range of their data type.
+LARGEST = {np.dtype(np.float32): 1e18}
+
+
+def refuse_overflow(
+    values: np.ndarray, name: str, estimator: Any, *, in_own_dtype: bool = False
+) -> None:
+    """Raise ValueError unless all values, and the sum of their squares, are finite.
+
+    Squares of float32 are taken in double precision, unless `in_own_dtype` says otherwise.
+    """
     if get_config()["assume_finite"]:
         return
     # One pass tells both, and solvers do square every column.
@@ -45,11 +54,11 @@ def refuse_overflow(values: np.ndarray, name: str, estimator: Any) -> None:
     if np.isfinite(squares):
         return
     assert_all_finite(values, estimator_name=type(estimator).__name__, input_name=name)
-    if values.dtype == np.float64:
-        largest = float(np.abs(values).max())
+    largest = float(np.abs(values).max())
+    if values.dtype == np.float64 or (in_own_dtype and largest > LARGEST[values.dtype]):
         raise ValueError(
-            f"`{name}` holds values up to {largest:.1e}, whose squares overflow. Scale `{name}`, "
-            "for instance to values of about one."
+            f"`{name}` holds values up to {largest:.1e}, whose squares overflow {values.dtype}. "
+            f"Scale `{name}`, for instance to values of about one."
         )
 
 

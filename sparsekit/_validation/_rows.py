@@ -66,7 +66,7 @@ def check_rows(
         X = canonical(X, "csr")
     values = X.data if sparse.issparse(X) else X
     if not allow_nan:
-        refuse_overflow(values, "X", estimator)
+        refuse_overflow(values, "X", estimator, in_own_dtype=True)
     if non_negative and values.size and values.min() < 0:
         raise ValueError(
             f"Negative values in data passed to {type(estimator).__name__}: `X` holds "

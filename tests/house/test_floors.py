@@ -10,9 +10,9 @@ from tests.house._source import find_modules, imports
 FLOORS = [
     {"_compile", "_parallel", "_sklearn", "_validation", "datasets"},
     {"matrix", "losses", "penalties"},
-    {"solvers"},
-    {"linear_model"},
-    {"feature_selection", "model_selection"},
+    {"coding", "solvers"},
+    {"decomposition", "linear_model", "thresholding"},
+    {"feature_selection", "image", "model_selection"},
     {"inspection"},
     {"_cli", "__main__", "_warm_up"},
 ]
@@ -20,10 +20,10 @@ FLOORS = [
 APART = [{"matrix", "losses", "penalties"}]
 # joblib and threadpoolctl come with scikit-learn, which depends on them.
 BASE = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "numba"}
-EXTRAS = {"matplotlib", "rich", "pandas", "polars", "skops"}
+EXTRAS = {"matplotlib", "pywt", "rich", "pandas", "polars", "skops"}
 NUMBA_FILES = {"sparsekit._compile"}
 # Below the estimators only the doors to scikit-learn may name it.
-SKLEARN_FREE = {"_compile", "_parallel", "matrix", "losses", "penalties", "solvers"}
+SKLEARN_FREE = {"_compile", "_parallel", "matrix", "losses", "penalties", "coding", "solvers"}
 PRIVATE_SKLEARN_FILES = {"sparsekit._sklearn"}
 
 MODULES = find_modules()

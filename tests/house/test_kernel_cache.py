@@ -5,9 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from sparsekit._compile import called_files
+from sparsekit.coding._feature_sign import lasso_rows
+from sparsekit.solvers._coordinate import descend
 from tests.house._source import PACKAGE, find_modules, imports
 
 PREPARE = """
@@ -212,6 +216,11 @@ def test_compiled_code_calls_nothing_that_its_stamp_does_not_cover(module):
         else:
             foreign = {name for name in foreign if not is_compiled(name)}
         assert not foreign, f"{module}.{node.name} compiles {sorted(foreign)}"
+
+
+def test_the_index_knows_every_file_that_a_kernel_reaches():
+    assert {Path(file).name for file in called_files(lasso_rows.py_func)} == {"_largest.py"}
+    assert called_files(descend.py_func) == set()
 
 
 def is_compiled(name):
