@@ -1,6 +1,15 @@
-"""Pictures of fitted models (extra ``plot``): coefficient paths and cross-validation curves."""
+"""Pictures (extra ``plot``): penalty paths, validation curves, dictionaries, codes, thresholds."""
 
+from sparsekit.inspection._coding import CodeDisplay
 from sparsekit.inspection._coefficient_path import CoefficientPathDisplay
 from sparsekit.inspection._cv_curve import CVCurveDisplay
+from sparsekit.inspection._dictionary import DictionaryDisplay
+from sparsekit.inspection._threshold import ThresholdDisplay
 
-__all__ = ["CVCurveDisplay", "CoefficientPathDisplay"]
+__all__ = [
+    "CVCurveDisplay",
+    "CodeDisplay",
+    "CoefficientPathDisplay",
+    "DictionaryDisplay",
+    "ThresholdDisplay",
+]

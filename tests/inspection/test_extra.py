@@ -5,7 +5,13 @@ import sys
 
 import pytest
 
-from sparsekit.inspection import CoefficientPathDisplay, CVCurveDisplay
+from sparsekit.inspection import (
+    CodeDisplay,
+    CoefficientPathDisplay,
+    CVCurveDisplay,
+    DictionaryDisplay,
+    ThresholdDisplay,
+)
 from sparsekit.linear_model import LassoCV
 
 CALLS = {
@@ -17,6 +23,12 @@ CALLS = {
     ),
     "CVCurveDisplay.from_estimator": lambda: CVCurveDisplay.from_estimator(LassoCV()),
     "CVCurveDisplay.from_arrays": lambda: CVCurveDisplay.from_arrays([2.0, 1.0], [[3.0], [2.0]]),
+    "DictionaryDisplay.from_components": lambda: DictionaryDisplay.from_components([[1.0]]),
+    "DictionaryDisplay.from_estimator": lambda: DictionaryDisplay.from_estimator(LassoCV()),
+    "CodeDisplay.from_codes": lambda: CodeDisplay.from_codes([[1.0]]),
+    "CodeDisplay.from_estimator": lambda: CodeDisplay.from_estimator(LassoCV(), [[1.0]]),
+    "ThresholdDisplay.from_data": lambda: ThresholdDisplay.from_data([1.0]),
+    "ThresholdDisplay.from_estimator": lambda: ThresholdDisplay.from_estimator(LassoCV(), [[1.0]]),
 }
 
 
