@@ -26,7 +26,12 @@ THREAD_VARIABLES = (
 
 def one_thread() -> dict[str, str]:
     """Return the environment of a process in which every pool has one thread."""
-    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
+    return some_threads(1)
+
+
+def some_threads(count: int) -> dict[str, str]:
+    """Return the environment of a process in which every pool has `count` threads."""
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(count))}
 
 
 def cpu_seconds(call: Callable) -> tuple[float, object]:
@@ -35,17 +40,22 @@ def cpu_seconds(call: Callable) -> tuple[float, object]:
     A short call is made again and again and the mean returned: some systems count a process's
     time in steps of milliseconds.
     """
+    return timed(call, time.process_time)
+
+
+def timed(call: Callable, clock: Callable) -> tuple[float, object]:
+    """Return the seconds by `clock` that `call` took, a short call's mean, and what it returned."""
     gc.collect()
-    start = time.process_time()
+    start = clock()
     result = call()
-    seconds = time.process_time() - start
+    seconds = clock() - start
     if seconds >= SHORT_CALL:
         return seconds, result
     count = math.ceil(BATCH / max(seconds, CLOCK_STEP))
-    start = time.process_time()
+    start = clock()
     for _ in range(count):
         call()
-    return (time.process_time() - start) / count, result
+    return (clock() - start) / count, result
 
 
 def best_and_median(seconds: list[float]) -> tuple[float, float]:
@@ -79,14 +89,14 @@ class PeakMemory:
         return int(sizes[field].split()[0]) / 1024 if field in sizes else float("nan")
 
 
-def machine() -> dict[str, str]:
-    """Return processor, cores, memory, system and versions, in words."""
+def machine(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """Return processor, cores, system and the versions of some packages, in words."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **{name: _version(name) for name in packages},
     }
 
 
