@@ -3,7 +3,8 @@
 import numpy as np
 
 from sparsekit._compile import helper, kernel, where
-from sparsekit._parallel import run_blocks
+from sparsekit._parallel import check_cancelled, run_blocks
+from sparsekit.coding._products import cut_rows
 
 # Codes descended side by side, one per vector lane, and atoms whose moves reach the gradient of
 # the others in one pass over it.
@@ -55,6 +56,7 @@ def descend_rows(codes, correlations, gram, penalty, *, n_sweeps, tol=0.0, n_job
         scratch = [np.empty((size, LANES), dtype=codes.dtype) for size in (n_padded, n_padded, 8)]
         rows, left = np.arange(start, stop), n_sweeps
         while left > 0 and len(rows):
+            check_cancelled()
             round_sweeps = min(left, ROUND)
             descend_tiles(
                 codes, correlations, padded, penalty, rows, round_sweeps, tol, *scratch, violation
@@ -62,15 +64,14 @@ def descend_rows(codes, correlations, gram, penalty, *, n_sweeps, tol=0.0, n_job
             left -= round_sweeps
             rows = rows[violation[rows] > tol]
 
-    run_blocks(descend, cut_rows(n_rows, n_padded), n_jobs)
+    run_blocks(descend, cut_rows(n_rows, block_size(n_padded)), n_jobs)
     return violation
 
 
-def cut_rows(n_rows, n_atoms):
-    """Return the blocks of rows of one kernel call each; they depend on the sizes alone."""
+def block_size(n_atoms):
+    """Return the rows of one kernel call; they depend on the number of atoms alone."""
     size = int(CALL_WORK / (ROUND * n_atoms * n_atoms)) // LANES * LANES
-    size = min(max(size, LANES), BLOCK_ROWS)
-    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+    return min(max(size, LANES), BLOCK_ROWS)
 
 
 @kernel

@@ -8,7 +8,7 @@ from sparsekit._parallel import run_blocks, single_blas_thread
 
 # Multiplications of one kernel call: some 30 ms.
 CALL_WORK = 3e7
-# Least number of blocks of a product worth a second thread.
+# Least number of blocks of a product worth a second thread, and most partial sums.
 BLOCKS = 16
 DENSE_ROWS = 2048
 
@@ -42,10 +42,42 @@ def multiply(X, factor, *, n_jobs=None):
     def fill_dense(start, stop):
         np.matmul(X[start:stop], factor, out=product[start:stop])
 
-    edges = range(0, X.shape[0], DENSE_ROWS)
     with single_blas_thread():
-        run_blocks(fill_dense, [(i, min(i + DENSE_ROWS, X.shape[0])) for i in edges], n_jobs)
+        run_blocks(fill_dense, cut_rows(X.shape[0], DENSE_ROWS), n_jobs)
     return product
+
+
+def self_product(factor, *, n_jobs=None):
+    """Return ``factor.T @ factor``.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (m, k)
+        Contiguous by row.
+    n_jobs : int, default=None
+        Threads; the result does not depend on them.
+
+    Returns
+    -------
+    product : ndarray of shape (k, k)
+        The product.
+    """
+    blocks = cut_rows(len(factor), max(DENSE_ROWS, -(-len(factor) // BLOCKS)))
+    partial = np.zeros((max(len(blocks), 1), factor.shape[1], factor.shape[1]), factor.dtype)
+    places = {start: b for b, (start, _) in enumerate(blocks)}
+
+    def fill(start, stop):
+        rows = factor[start:stop]
+        np.matmul(rows.T, rows, out=partial[places[start]])
+
+    with single_blas_thread():
+        run_blocks(fill, blocks, n_jobs)
+    return partial.sum(axis=0)
+
+
+def cut_rows(n_rows, size):
+    """Return blocks of `size` rows, the last one shorter."""
+    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
 def cut_stored(indptr, work_per_entry):
