@@ -152,8 +152,8 @@ def called_files(function, seen=None):
     """
     seen = set() if seen is None else seen
     code = function.__code__
-    for name in code.co_names:
-        called = function.__globals__.get(name)
+    enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
+    for called in [*map(function.__globals__.get, code.co_names), *enclosed]:
         called = getattr(called, "py_func", called)
         if not inspect.isfunction(called) or called.__code__ in seen:
             continue

@@ -15,7 +15,15 @@ def warm_up() -> None:
     >>> import sparsekit
     >>> sparsekit.warm_up()  # doctest: +SKIP
     """
-    # Imported here, so that `import sparsekit` alone stays light.
+    for dtype in ("float64", "float32"):
+        for warm in (_warm_linear_models, _warm_codes, _warm_factors, _warm_thresholds):
+            warm(dtype)
+
+
+# What they need is imported inside, so that `import sparsekit` alone stays light.
+
+
+def _warm_linear_models(dtype: str) -> None:
     import numpy as np
     from scipy import sparse
 
@@ -26,18 +34,70 @@ def warm_up() -> None:
     from sparsekit.solvers._choose import STEPS
     from sparsekit.solvers._iterate import Iterate
 
-    rng = np.random.default_rng(0)
     rows = np.arange(8)
-    for dtype in (np.float64, np.float32):
-        X = rng.standard_normal((8, 3)).astype(dtype)
-        y = np.asarray(X[:, 0] - X[:, 1], dtype=np.float64)
-        designs = [as_design(M) for M in (X, np.asfortranarray(X), sparse.csc_array(X))]
-        penalties = L1(0.01), ElasticNet(0.01), Positive(L1(0.01)), Positive(ElasticNet(0.01))
-        for design, penalty, fit_intercept in itertools.product(designs, penalties, (True, False)):
-            problem = Problem(design, y, Quadratic(), penalty, fit_intercept=fit_intercept)
-            solve(problem)
-            for step in STEPS:
-                step(Iterate(problem), penalty, design.all_features, 0.0)
-        for design in designs:
-            problem = Problem(design, y, Quadratic(), L1(0.01))
-            fold_products(problem, [(rows[2:], rows[:2])])
+    X = np.random.default_rng(0).standard_normal((8, 3)).astype(dtype)
+    y = np.asarray(X[:, 0] - X[:, 1], dtype=np.float64)
+    designs = [as_design(M) for M in (X, np.asfortranarray(X), sparse.csc_array(X))]
+    penalties = L1(0.01), ElasticNet(0.01), Positive(L1(0.01)), Positive(ElasticNet(0.01))
+    for design, penalty, fit_intercept in itertools.product(designs, penalties, (True, False)):
+        problem = Problem(design, y, Quadratic(), penalty, fit_intercept=fit_intercept)
+        solve(problem)
+        for step in STEPS:
+            step(Iterate(problem), penalty, design.all_features, 0.0)
+    for design in designs:
+        problem = Problem(design, y, Quadratic(), L1(0.01))
+        fold_products(problem, [(rows[2:], rows[:2])])
+
+
+def _warm_codes(dtype: str) -> None:
+    import numpy as np
+    from scipy import sparse
+
+    from sparsekit.decomposition import MiniBatchDictionaryLearning, sparse_encode
+    from sparsekit.decomposition._encoders import ALGORITHMS
+    from sparsekit.image import extract_patches, reconstruct_from_patches
+
+    X = np.random.default_rng(0).standard_normal((40, 6)).astype(dtype)
+    for algorithm in sorted(set(ALGORITHMS) - {"lars", "lasso_lars"}):
+        sparse_encode(X, X[:8], algorithm=algorithm)
+    for rows in (X, sparse.csr_array(X)):
+        learner = MiniBatchDictionaryLearning(8, alpha=0.1, max_iter=1, random_state=0)
+        learner.fit(rows).score(rows)
+    patches = extract_patches(X, (2, 2))
+    reconstruct_from_patches(patches, X.shape, (2, 2))
+
+
+def _warm_factors(dtype: str) -> None:
+    import numpy as np
+    from scipy import sparse
+
+    from sparsekit.decomposition import DictionaryLearning, SparseNMF, SparsePCA
+
+    X = np.random.default_rng(0).random((40, 6)).astype(dtype)
+    SparsePCA(2, tol=10.0, random_state=0).fit(X)
+    for update in ("ksvd", "bcd"):
+        learner = DictionaryLearning(
+            8, fit_algorithm="omp", update=update, max_iter=1, random_state=0
+        )
+        learner.fit(X)
+    for rows in (X, sparse.csr_array(X)):
+        for loss, missing in itertools.product(
+            ("frobenius", "kullback-leibler"), ("zero", "unobserved")
+        ):
+            model = SparseNMF(2, beta_loss=loss, missing=missing, tol=10.0, random_state=0)
+            model.fit(rows)
+    SparseNMF(2, beta_loss="kullback-leibler", random_state=0).partial_fit(X)
+
+
+def _warm_thresholds(dtype: str) -> None:
+    import numpy as np
+
+    from sparsekit.thresholding import Thresholder
+
+    X = np.random.default_rng(0).standard_normal((20, 6)).astype(dtype)
+    for shape in ("soft", "hard", "firm", "garrote"):
+        Thresholder("universal", shape).fit_transform(X)
+    for rule in ("sure", "fdr", "top_k", "quantile", "energy", "ebayes"):
+        for axis in (0, 1):
+            count = 2 if rule == "top_k" else None
+            Thresholder(rule, n_nonzero_coefs=count, axis=axis).fit_transform(X)

@@ -10,6 +10,16 @@ from sparsekit.coding._atoms import Atoms
 from sparsekit.coding._rows import CodeRows, rows_of_dense
 from sparsekit.penalties._base import soft_threshold
 
+# Steps of Fista between two looks at the duality gaps.
+CHECK_EVERY = 10
+# Iterative hard thresholding ends where a step gains less than this share of the squared norm.
+SETTLED = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-7}
+STABLE = 0.99
+MOST_HALVINGS = 40
+AT_REST = 1e-4
+# Steps without a change of its support after which a signal goes to the limit of such steps.
+STEADY = 30
+
 
 @dataclass(frozen=True)
 class Fista:
@@ -28,8 +38,7 @@ class Fista:
     max_iter : int, default=1000
         Most steps.
     tol : float, default=1e-6
-        A block is done when the duality gap of each of its signals, divided by the signal's half
-        squared norm, is at most this.
+        A signal is done when its duality gap, divided by half its squared norm, is at most this.
 
     References
     ----------
@@ -49,25 +58,36 @@ class Fista:
         thresholds, ridge = atoms.penalty(self.alpha, self.l1_ratio, self.weights)
         gram = atoms.gram + np.diag(ridge)
         step = gram.dtype.type(1.0 / largest_eigenvalue(gram))
-        scale = np.maximum(0.5 * squared_norms, np.finfo(gram.dtype).tiny)
-        codes = np.zeros_like(correlations)
-        ahead, momentum = codes, np.ones(len(codes), gram.dtype)
-        for iteration in range(self.max_iter):
-            moved = ahead + step * (correlations - ahead @ gram)
-            moved = self._shrink(moved, step * thresholds)
-            change = moved - codes
-            # A step against the momentum: that signal begins anew.
-            against = np.einsum("ij,ij->i", ahead - moved, change) > 0
-            longer = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-            factor = np.where(against, 0.0, (momentum - 1.0) / longer).astype(gram.dtype)
-            momentum = np.where(against, 1.0, longer).astype(gram.dtype)
-            codes, ahead = moved, moved + factor[:, None] * change
-            if iteration % 10 == 9:
-                check_cancelled()
-                gap = self._gap(codes, correlations, gram, thresholds, squared_norms)
-                if (gap <= self.tol * scale).all():
-                    break
-        return rows_of_dense(codes)
+        done = np.zeros_like(correlations)
+        running = np.arange(len(done))
+        state = done, done, np.ones(len(done), gram.dtype)
+        for start in range(0, self.max_iter, CHECK_EVERY):
+            check_cancelled()
+            for _ in range(min(CHECK_EVERY, self.max_iter - start)):
+                state = self._move(*state, correlations, gram, step, thresholds)
+            codes = state[0]
+            done[running] = codes
+            gap = self._gap(codes, correlations, gram, thresholds, squared_norms)
+            # Signals that are done stay as they are, whatever the others of the block need.
+            open_ = gap > self.tol * 0.5 * squared_norms
+            if not open_.any():
+                break
+            running, correlations, squared_norms = (
+                array[open_] for array in (running, correlations, squared_norms)
+            )
+            state = tuple(array[open_] for array in state)
+        return rows_of_dense(done)
+
+    def _move(self, codes, ahead, momentum, correlations, gram, step, thresholds) -> tuple:
+        """Return codes, the point ahead of them and momentum after one step."""
+        moved = self._shrink(ahead + step * (correlations - ahead @ gram), step * thresholds)
+        change = moved - codes
+        # A step against the momentum: that signal begins anew.
+        against = np.einsum("ij,ij->i", ahead - moved, change) > 0
+        longer = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+        factor = np.where(against, 0.0, (momentum - 1.0) / longer).astype(gram.dtype)
+        momentum = np.where(against, 1.0, longer).astype(gram.dtype)
+        return moved, moved + factor[:, None] * change, momentum
 
     def _shrink(self, values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         shrunk = soft_threshold(values, thresholds).astype(values.dtype, copy=False)
@@ -123,7 +143,8 @@ class HardThresholding:
         """Return the codes of a block of signals, in terms of the unit atoms."""
         gram = atoms.gram
         codes = np.zeros_like(correlations)
-        safe_step = gram.dtype.type(1.0 / largest_eigenvalue(gram))
+        least = SETTLED[gram.dtype] * squared_norms
+        stayed = np.zeros(len(codes), dtype=np.intp)
         running = np.flatnonzero(squared_norms > self.tol)
         for _ in range(self.max_iter):
             if not len(running):
@@ -131,27 +152,55 @@ class HardThresholding:
             check_cancelled()
             code, p = codes[running], correlations[running]
             products = code @ gram
-            moved = self._step(code, p - products, gram, safe_step)
-            new_products = moved @ gram
+            moved = self._step(code, p - products, gram)
+            stayed[running] += 1
+            stayed[running[((moved != 0) != (code != 0)).any(axis=1)]] = 0
+            settled = np.flatnonzero(stayed[running] == STEADY)
+            if len(settled):
+                moved[settled] = self._limit(moved[settled], p[settled], gram)
             before = 0.5 * np.einsum("ij,ij->i", code, products - 2.0 * p)
-            after = 0.5 * np.einsum("ij,ij->i", moved, new_products - 2.0 * p)
-            least = np.finfo(gram.dtype).eps * squared_norms[running]
-            better = after < before - least
+            after = 0.5 * np.einsum("ij,ij->i", moved, moved @ gram - 2.0 * p)
+            better = after < before - least[running]
             codes[running[better]] = moved[better]
             enough = squared_norms[running] + 2.0 * after <= self.tol
             running = running[better & ~enough]
         return rows_of_dense(codes)
 
-    def _step(self, codes, gradient, gram, safe_step) -> np.ndarray:
-        """Return the codes after the exact step where the support stays, else after a safe one."""
-        on_support = np.where(codes != 0, gradient, 0)
-        curvature = np.einsum("ij,ij->i", on_support @ gram, on_support)
-        squares = np.einsum("ij,ij->i", on_support, on_support)
-        exact = np.divide(squares, curvature, out=np.zeros_like(squares), where=curvature > 0)
-        long = self._largest(codes + exact[:, None] * gradient)
-        same = ((long != 0) == (codes != 0)).all(axis=1) & (exact > 0)
-        short = self._largest(codes + safe_step * gradient)
-        return np.where(same[:, None], long, short)
+    def _step(self, codes: np.ndarray, gradient: np.ndarray, gram: np.ndarray) -> np.ndarray:
+        """Return the codes after a step that is exact on the support, shorter where it changes."""
+        support = codes != 0
+        along = np.where(support, gradient, 0)
+        # At the optimum of its support, and at zero, the best new atoms set the length.
+        at_rest = np.abs(along).max(axis=1) <= AT_REST * np.abs(gradient).max(axis=1)
+        along[at_rest] = self._largest(gradient[at_rest])
+        length = _exact_length(along, gram)
+        moved = self._largest(codes + length[:, None] * gradient)
+        for _ in range(MOST_HALVINGS):
+            change = moved - codes
+            # No longer than this, a step to another support lowers the objective.
+            too_long = length > STABLE * _exact_length(change, gram)
+            too_long &= ((moved != 0) != support).any(axis=1)
+            if not too_long.any():
+                break
+            length[too_long] *= 0.5
+            shorter = codes[too_long] + length[too_long, None] * gradient[too_long]
+            moved[too_long] = self._largest(shorter)
+        return moved
+
+    def _limit(self, codes: np.ndarray, p: np.ndarray, gram: np.ndarray) -> np.ndarray:
+        """Return where steps on unchanged supports lead: to least squares, if signs allow."""
+        kept = min(self.n_nonzero_coefs, codes.shape[1])
+        places = np.argsort(codes == 0, axis=1, kind="stable")[:, :kept]
+        inside = np.take_along_axis(codes != 0, places, axis=1)
+        systems = gram[places[:, :, None], places[:, None, :]].astype(np.float64)
+        systems *= inside[:, :, None] & inside[:, None, :]
+        # Dependent atoms share what one of them could have; places outside stay zero.
+        systems[:, np.arange(kept), np.arange(kept)] += np.where(inside, np.finfo(p.dtype).eps, 1.0)
+        right = np.where(inside, np.take_along_axis(p, places, axis=1), 0.0).astype(np.float64)
+        best = np.linalg.solve(systems, right[:, :, None])[:, :, 0].astype(codes.dtype)
+        limit = np.zeros_like(codes)
+        np.put_along_axis(limit, places, np.where(inside, best, 0), axis=1)
+        return np.where((limit < 0).any(axis=1)[:, None], codes, limit) if self.positive else limit
 
     def _largest(self, values: np.ndarray) -> np.ndarray:
         """Return the values without all but the largest few of each row."""
@@ -164,6 +213,13 @@ class HardThresholding:
         smallest = np.argpartition(np.abs(values), surplus, axis=1)[:, :surplus]
         np.put_along_axis(values, smallest, 0, axis=1)
         return values
+
+
+def _exact_length(direction: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """Return squared lengths divided by those of what the atoms make of the directions."""
+    squares = np.einsum("ij,ij->i", direction, direction)
+    curvature = np.einsum("ij,ij->i", direction @ gram, direction)
+    return np.divide(squares, curvature, out=np.zeros_like(squares), where=curvature > 0)
 
 
 def largest_eigenvalue(gram: np.ndarray) -> float:

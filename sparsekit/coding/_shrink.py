@@ -7,6 +7,7 @@ import numpy as np
 from sparsekit._compile import kernel
 from sparsekit.coding._atoms import Atoms
 from sparsekit.coding._rows import CodeRows, empty_rows, rows_of_dense, trimmed
+from sparsekit.coding._select import ranked_magnitudes
 from sparsekit.penalties._base import soft_threshold
 
 
@@ -53,24 +54,24 @@ class TopK:
         """Return the codes of a block of signals, in terms of the unit atoms."""
         n_signals, n_atoms = correlations.shape
         kept = min(self.n_nonzero_coefs, n_atoms)
-        magnitudes = np.maximum(correlations, 0) if self.positive else np.abs(correlations)
-        cut = np.partition(magnitudes, n_atoms - kept, axis=1)[:, n_atoms - kept].copy()
+        values = np.maximum(correlations, 0) if self.positive else correlations
+        starts = np.arange(n_signals + 1) * n_atoms
+        cut = ranked_magnitudes(values.ravel(), starts, np.full(n_signals, kept))
         rows = empty_rows(n_signals, n_signals * kept, correlations.dtype)
-        keep_largest(correlations, magnitudes, cut, kept, rows)
+        keep_largest(values, cut, kept, rows)
         return trimmed(rows)
 
 
 @kernel
-def keep_largest(values, magnitudes, cut, kept, rows):
-    """Write of each row what exceeds its cut, then first ones equal to it, never a zero."""
+def keep_largest(values, cut, kept, rows):
+    """Write of each row what exceeds its cut, then the first equal to it, never a zero."""
     end = 0
     for i in range(values.shape[0]):
-        above = 0
+        equal = kept
         for j in range(values.shape[1]):
-            above += magnitudes[i, j] > cut[i]
-        equal = kept - above
+            equal -= abs(values[i, j]) > cut[i]
         for j in range(values.shape[1]):
-            magnitude = magnitudes[i, j]
+            magnitude = abs(values[i, j])
             if magnitude == 0 or magnitude < cut[i]:
                 continue
             if magnitude == cut[i]:

@@ -113,6 +113,7 @@ class DictionaryLearner(CallbackSupportMixin, CodingMixin, BaseEstimator):
             The higher the better, at most 0.
         """
         check_is_fitted(self)
+        check_parameters(self)
         X = self._check_rows(X)
         options = self._transform_options()
         dictionary = np.asarray(self._dictionary, dtype=X.dtype)

@@ -1,13 +1,21 @@
 """Codes by least angle regression, scikit-learn's: the exact path of one signal at a time."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lars_path_gram
 
 from sparsekit._parallel import check_cancelled
-from sparsekit.coding import Atoms, CodeRows
+from sparsekit.coding import ActiveSetLasso, Atoms, CodeRows
 from sparsekit.coding._rows import rows_of_dense
+
+# Atoms whose cosine is nearer to one than this are multiples of one another.
+COLLINEAR = 1e-7
+# A path that violates the optimality conditions by more, relative to the correlations, is lost.
+KKT_TOL = 1e-7
 
 
 @dataclass(frozen=True)
@@ -37,22 +45,59 @@ class LeastAngle:
 
     def encode(self, correlations: np.ndarray, squared_norms: np.ndarray, atoms: Atoms) -> CodeRows:
         """Return the codes of a block of signals, in terms of the unit atoms."""
-        present = np.flatnonzero(atoms.norms > 0)
-        norms = atoms.norms[present].astype(np.float64)
-        gram = atoms.gram[np.ix_(present, present)].astype(np.float64)
-        gram *= np.outer(norms, norms)
-        codes = np.zeros_like(correlations)
-        for i in np.flatnonzero(squared_norms > 0):
-            check_cancelled()
-            _, _, coef = lars_path_gram(
-                Xy=correlations[i, present] * norms,
-                Gram=gram,
-                n_samples=1,
-                max_iter=self.max_iter,
-                alpha_min=self.alpha,
-                method=self.method,
-                return_path=False,
-                positive=self.positive,
-            )
-            codes[i, present] = coef * norms
-        return rows_of_dense(codes)
+        distinct = distinct_directions(atoms)
+        kept = Atoms(atoms.matrix[distinct], atoms.norms[distinct])
+        correlations = np.ascontiguousarray(correlations[:, distinct])
+        norms = kept.norms.astype(np.float64)
+        gram = kept.gram * np.outer(norms, norms)
+        targets = correlations * norms
+        codes = np.zeros_like(targets)
+        with warnings.catch_warnings():
+            # Said once for each signal: that steps are short, or atoms depend on one another.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            for i in np.flatnonzero(squared_norms > 0):
+                check_cancelled()
+                codes[i] = self._end_of_path(targets[i], gram)
+        lost = self._lost(codes, targets, gram)
+        of_unit = codes * norms
+        if len(lost):
+            exact = ActiveSetLasso(self.alpha, positive=self.positive)
+            rows = exact.encode(correlations[lost], squared_norms[lost], kept)
+            shape = len(lost), kept.n_atoms
+            of_unit[lost] = sparse.csr_array(tuple(rows), shape=shape).toarray()
+        on_all = np.zeros((len(codes), atoms.n_atoms), dtype=atoms.dtype)
+        on_all[:, distinct] = of_unit
+        return rows_of_dense(on_all)
+
+    def _end_of_path(self, target: np.ndarray, gram: np.ndarray) -> np.ndarray:
+        """Return the coefficients of one signal."""
+        coef = lars_path_gram(
+            Xy=target,
+            Gram=gram,
+            n_samples=1,
+            max_iter=self.max_iter,
+            alpha_min=self.alpha,
+            method=self.method,
+            return_path=False,
+            positive=self.positive,
+        )[2]
+        return np.maximum(coef, 0.0) if self.positive else coef
+
+    def _lost(self, codes: np.ndarray, targets: np.ndarray, gram: np.ndarray) -> np.ndarray:
+        """Return the signals whose lasso path lost its way, among atoms that nearly depend."""
+        if self.method == "lar":
+            return np.empty(0, dtype=np.intp)
+        gradient = targets - codes @ gram
+        size = gradient if self.positive else np.abs(gradient)
+        away = np.abs(gradient - self.alpha * np.sign(codes))
+        violation = np.where(codes == 0, size - self.alpha, away).max(axis=1, initial=0.0)
+        return np.flatnonzero(violation > KKT_TOL * np.abs(targets).max(axis=1, initial=0.0))
+
+
+def distinct_directions(atoms: Atoms) -> np.ndarray:
+    """Return the places of the atoms of which none is another's multiple: of such, the longest."""
+    kept: list[int] = []
+    for j in np.argsort(-atoms.norms, kind="stable"):
+        if atoms.norms[j] > 0 and not (np.abs(atoms.gram[j, kept]) > 1.0 - COLLINEAR).any():
+            kept.append(int(j))
+    return np.sort(np.array(kept, dtype=np.intp))

@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._sklearn import as_configured_sparse
-from sparsekit._validation import check_rows
+from sparsekit._validation import check_parameters, check_rows
 from sparsekit.coding._products import self_product
 from sparsekit.coding._rows import rows_of_dense, stack_rows
 from sparsekit.decomposition._nmf_fit import Factors, factorize, solve_codes
@@ -43,6 +43,7 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             Codes, in the data type of X.
         """
         check_is_fitted(self)
+        check_parameters(self)
         X = self._check_rows(X, reset=False)
         if not self.sparse_output:
             return self._coded(self._steps(X))[0]
@@ -89,6 +90,7 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             Minus the mean of the loss and the penalty of W over samples. What H costs is left out.
         """
         check_is_fitted(self)
+        check_parameters(self)
         steps = self._steps(self._check_rows(X, reset=False))
         W, loss = self._coded(steps)
         penalty = self._strengths(*steps.shape).codes_value(W)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 NEWTON_STEPS = 50
+# Squared lengths below this are rounding: their inverses overflow.
+TINY = float(np.finfo(np.float64).tiny) * 1e8
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Strengths:
                 self.l1_components * column_sums(components),
                 self.l2_components * lengths,
             )
-        alive = (squares > 0) & (lengths > 0)
+        alive = (squares > TINY) & (lengths > TINY)
         squared = np.divide(self.n_samples, squares, out=np.zeros_like(squares), where=alive)
         if not self.on_components:
             squared = np.where(alive, lengths, 0.0)

@@ -173,8 +173,8 @@ class Divergence(EntrySteps):
         if self.everywhere:
             totals = float(components.sum(dtype=np.float64))
         else:
-            seen = sparse.csr_array((np.ones_like(self.X.data), self.X.indices, self.X.indptr))
-            seen.resize(self.shape)
+            ones = np.ones_like(self.X.data)
+            seen = sparse.csr_array((ones, self.X.indices, self.X.indptr), shape=self.shape)
             totals = seen @ components.sum(axis=1)
         sums = np.asarray(self.X.sum(axis=1), dtype=np.float64).ravel()
         level = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)

@@ -78,6 +78,7 @@ class SparseComponents(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             Scores, float32 where X is float32.
         """
         check_is_fitted(self)
+        check_parameters(self)
         X = check_rows(self, X, reset=False)
         components = self.components_.astype(X.dtype, copy=False)
         mean = self.mean_.astype(X.dtype, copy=False)

@@ -12,6 +12,7 @@ import pytest
 from sparsekit._compile import called_files
 from sparsekit.coding._feature_sign import lasso_rows
 from sparsekit.solvers._coordinate import descend
+from sparsekit.thresholding._formulas import SHRINK
 from tests.house._source import PACKAGE, find_modules, imports
 
 PREPARE = """
@@ -220,6 +221,11 @@ def test_compiled_code_calls_nothing_that_its_stamp_does_not_cover(module):
 
 def test_the_index_knows_every_file_that_a_kernel_reaches():
     assert {Path(file).name for file in called_files(lasso_rows.py_func)} == {"_largest.py"}
+    # One kernel for each formula, which it holds as a closure.
+    assert {Path(file).name for file in called_files(SHRINK["soft"].py_func)} == {
+        "_base.py",
+        "_compile.py",
+    }
     assert called_files(descend.py_func) == set()
 
 
