@@ -103,14 +103,14 @@ def solve_signal(correlations, i, floor, bank, limits, space):
         independent = grow_factor(bank, limits, space, size, j)
         if size == most or not independent:
             # The atom lies in the span of the set: it takes the place of another.
-            begin = exchange(correlations, i, bank, space, size, j)
+            begin = exchange(bank, space, size, j)
             if begin <= 0:
                 break
             size -= 1
             if not grow_factor(bank, limits, space, size, j):
                 break
         admit(correlations, i, bank, space, size, j, begin)
-        size, stalled = settle(correlations, i, bank, space, size + 1, j)
+        size, stalled = settle(bank, space, size + 1, j)
         follow(bank, space, size)
         if stalled:
             break
@@ -168,21 +168,14 @@ def admit(correlations, i, bank, space, size, j, begin):
     space.signs[size] = sign
     space.coef[size] = begin * sign
     space.before[size] = begin * sign
-    half_solve(correlations, i, bank, space, size)
+    value = correlations[i, j] - sign * bank.thresholds[j]
+    for c in range(size):
+        value -= space.factor[size, c] * space.half[c]
+    space.half[size] = value / space.factor[size, size]
 
 
 @helper
-def half_solve(correlations, i, bank, space, k):
-    """Write entry `k` of the right-hand side, solved with the factor."""
-    j = space.atoms[k]
-    value = correlations[i, j] - space.signs[k] * bank.thresholds[j]
-    for c in range(k):
-        value -= space.factor[k, c] * space.half[c]
-    space.half[k] = value / space.factor[k, k]
-
-
-@helper
-def settle(correlations, i, bank, space, size, newest):
+def settle(bank, space, size, newest):
     """Move to the optimum of the active set, where atoms that reach zero leave it.
 
     Returns the size of the set, and whether the newest atom could not move at all.
@@ -207,7 +200,7 @@ def settle(correlations, i, bank, space, size, newest):
             stalled = True
         for k in range(size):
             coef[k] += step * (target[k] - coef[k])
-        leave(correlations, i, bank, space, size, leaving)
+        leave(bank, space, size, leaving)
         size -= 1
     return size, stalled
 
@@ -226,9 +219,9 @@ def back_substitute(space, right, size):
 
 
 @helper
-def leave(correlations, i, bank, space, size, k):
+def leave(bank, space, size, k):
     """Take the atom at place `k` out of the set, its coefficient and its share of the gradient."""
-    gram, factor = bank.gram, space.factor
+    gram, factor, half = bank.gram, space.factor, space.half
     gone, before = space.atoms[k], space.before[k]
     for j in range(gram.shape[0]):
         space.gradient[j] += before * gram[gone, j]
@@ -237,27 +230,24 @@ def leave(correlations, i, bank, space, size, k):
         space.signs[r] = space.signs[r + 1]
         space.coef[r] = space.coef[r + 1]
         space.before[r] = space.before[r + 1]
-        for c in range(k):
+        for c in range(r + 2):
             factor[r, c] = factor[r + 1, c]
-    for r in range(k, size - 1):
-        atom = space.atoms[r]
-        distance = gram[atom, atom]
-        for c in range(k):
-            distance -= factor[r, c] * factor[r, c]
-        for c in range(k, r):
-            value = gram[atom, space.atoms[c]]
-            for q in range(c):
-                value -= factor[r, q] * factor[c, q]
-            value /= factor[c, c]
-            factor[r, c] = value
-            distance -= value * value
-        # Among independent atoms it is positive but for rounding.
-        factor[r, r] = np.sqrt(abs(distance)) + (distance - distance)
-        half_solve(correlations, i, bank, space, r)
+    # Rotations of neighbouring columns make what is left of the factor triangular again.
+    for c in range(k, size - 1):
+        a, b = factor[c, c], factor[c, c + 1]
+        length = np.sqrt(a * a + b * b)
+        cosine, sine = a / length, b / length
+        for r in range(c, size - 1):
+            a, b = factor[r, c], factor[r, c + 1]
+            factor[r, c] = cosine * a + sine * b
+            factor[r, c + 1] = cosine * b - sine * a
+        a, b = half[c], half[c + 1]
+        half[c] = cosine * a + sine * b
+        half[c + 1] = cosine * b - sine * a
 
 
 @helper
-def exchange(correlations, i, bank, space, size, j):
+def exchange(bank, space, size, j):
     """Follow the direction in which atom `j` replaces the set, until one atom of it leaves.
 
     Row `size` of the factor is that of atom `j`. Returns the size of its coefficient there, zero if
@@ -280,7 +270,7 @@ def exchange(correlations, i, bank, space, size, j):
         change = -sign * best * target[k]
         coef[k] += change
         space.before[k] += change
-    leave(correlations, i, bank, space, size, leaving)
+    leave(bank, space, size, leaving)
     return best
 
 

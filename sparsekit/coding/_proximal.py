@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from sparsekit._parallel import check_cancelled
 from sparsekit.coding._atoms import Atoms
@@ -17,6 +17,8 @@ SETTLED = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-7}
 STABLE = 0.99
 MOST_HALVINGS = 40
 AT_REST = 1e-4
+# From so many atoms on, products use that few of them have a coefficient.
+FEW_ATOMS = 128
 # Steps without a change of its support after which a signal goes to the limit of such steps.
 STEADY = 30
 
@@ -151,7 +153,7 @@ class HardThresholding:
                 break
             check_cancelled()
             code, p = codes[running], correlations[running]
-            products = code @ gram
+            products = _product(code, gram)
             moved = self._step(code, p - products, gram)
             stayed[running] += 1
             stayed[running[((moved != 0) != (code != 0)).any(axis=1)]] = 0
@@ -159,7 +161,7 @@ class HardThresholding:
             if len(settled):
                 moved[settled] = self._limit(moved[settled], p[settled], gram)
             before = 0.5 * np.einsum("ij,ij->i", code, products - 2.0 * p)
-            after = 0.5 * np.einsum("ij,ij->i", moved, moved @ gram - 2.0 * p)
+            after = 0.5 * np.einsum("ij,ij->i", moved, _product(moved, gram) - 2.0 * p)
             better = after < before - least[running]
             codes[running[better]] = moved[better]
             enough = squared_norms[running] + 2.0 * after <= self.tol
@@ -215,10 +217,15 @@ class HardThresholding:
         return values
 
 
+def _product(codes: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """Return ``codes @ gram``, by the entries of the codes where they are few."""
+    return sparse.csr_array(codes) @ gram if codes.shape[1] > FEW_ATOMS else codes @ gram
+
+
 def _exact_length(direction: np.ndarray, gram: np.ndarray) -> np.ndarray:
     """Return squared lengths divided by those of what the atoms make of the directions."""
     squares = np.einsum("ij,ij->i", direction, direction)
-    curvature = np.einsum("ij,ij->i", direction @ gram, direction)
+    curvature = np.einsum("ij,ij->i", _product(direction, gram), direction)
     return np.divide(squares, curvature, out=np.zeros_like(squares), where=curvature > 0)
 
 
