@@ -7,6 +7,7 @@ from sparsekit._validation._input import (
 )
 from sparsekit._validation._parameters import (
     check_alphas,
+    check_array_parameter,
     check_parameters,
     check_penalty_strength,
 )
@@ -17,6 +18,7 @@ from sparsekit._validation._weights import check_feature_weights, check_sample_w
 
 __all__ = [
     "check_alphas",
+    "check_array_parameter",
     "check_classifier_input",
     "check_feature_weights",
     "check_fit_input",

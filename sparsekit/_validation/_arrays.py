@@ -32,34 +32,51 @@ def refuse_foreign(value: Any, name: str) -> None:
         )
 
 
-# Squares of larger numbers, or sums of a few of them, leave the range of their data type.
-LARGEST = {np.dtype(np.float32): 1e18}
+# Squares of larger and of smaller numbers, or sums of a few of them, leave the data type's range.
+LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e153}
+SMALLEST = {np.dtype(np.float32): 1e-21, np.dtype(np.float64): 1e-155}
 
 
-def refuse_overflow(
-    values: np.ndarray, name: str, estimator: Any, *, in_own_dtype: bool = False
-) -> None:
-    """Raise ValueError unless all values, and the sum of their squares, are finite.
-
-    Squares of float32 are taken in double precision, unless `in_own_dtype` says otherwise.
-    """
-    if get_config()["assume_finite"]:
-        return
-    # One pass tells both, and solvers do square every column.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if values.flags.c_contiguous or values.flags.f_contiguous:
-            squares = np.vdot(values.ravel("K"), values.ravel("K"))
-        else:
-            squares = np.einsum("ij,ij->", values, values)
-    if np.isfinite(squares):
+def refuse_overflow(values: np.ndarray, name: str, estimator: Any) -> None:
+    """Raise ValueError unless all values, and the sum of their squares in float64, are finite."""
+    if get_config()["assume_finite"] or np.isfinite(_sum_of_squares(values)):
         return
     assert_all_finite(values, estimator_name=type(estimator).__name__, input_name=name)
+    if values.dtype == np.float64:
+        _refuse_scale(values, name, "overflow")
+
+
+def refuse_range(values: np.ndarray, name: str, estimator: Any, *, allow_nan: bool = False) -> None:
+    """Raise ValueError unless all values are finite and have squares in their own data type."""
+    if get_config()["assume_finite"]:
+        return
+    squares = _sum_of_squares(values)
+    if allow_nan and np.isnan(squares):
+        values = values[~np.isnan(values)]
+        squares = _sum_of_squares(values)
+    if not np.isfinite(squares):
+        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name=name)
+        if np.abs(values).max() > LARGEST[values.dtype]:
+            _refuse_scale(values, name, "overflow")
+    if squares < SMALLEST[values.dtype] and values.any():
+        if np.abs(values).max() < SMALLEST[values.dtype]:
+            _refuse_scale(values, name, "vanish in")
+
+
+def _sum_of_squares(values: np.ndarray) -> float:
+    # One pass tells whether all are finite, and kernels do square every value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if values.flags.c_contiguous or values.flags.f_contiguous:
+            return np.vdot(values.ravel("K"), values.ravel("K"))
+        return np.einsum("ij,ij->", values, values)
+
+
+def _refuse_scale(values: np.ndarray, name: str, verb: str) -> None:
     largest = float(np.abs(values).max())
-    if values.dtype == np.float64 or (in_own_dtype and largest > LARGEST[values.dtype]):
-        raise ValueError(
-            f"`{name}` holds values up to {largest:.1e}, whose squares overflow {values.dtype}. "
-            f"Scale `{name}`, for instance to values of about one."
-        )
+    raise ValueError(
+        f"`{name}` holds values up to {largest:.1e}, whose squares {verb} {values.dtype}. Scale "
+        f"`{name}`, for instance to values of about one."
+    )
 
 
 def working_dtypes(X: Any) -> list[type]:

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_array
 
 from sparsekit._sklearn import parameter_checks_are_off, validate_parameter_constraints
 from sparsekit._validation._arrays import refuse_foreign
@@ -18,6 +19,21 @@ def check_parameters(estimator: Any) -> None:
         estimator.get_params(deep=False),
         caller_name=type(estimator).__name__,
     )
+
+
+def check_array_parameter(value: Any, name: str, **options: Any) -> Any:
+    """Return an array that a parameter holds, by the rules of X and the options of `check_array`.
+
+    Raises TypeError for masked arrays and those of another device, and ValueError with the name of
+    the parameter for the wrong dimensions, NaN and infinity.
+    """
+    refuse_foreign(value, name)
+    if options.get("ensure_2d", True) and np.ndim(value) != 2:
+        raise ValueError(
+            f"`{name}` must have two dimensions; got {np.ndim(value)}. A single row is "
+            f"`{name}.reshape(1, -1)`."
+        )
+    return check_array(value, input_name=name, **options)
 
 
 def check_alphas(alphas: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from sparsekit._validation._arrays import refuse_foreign, refuse_overflow, working_dtypes
+from sparsekit._validation._arrays import refuse_foreign, refuse_range, working_dtypes
 from sparsekit._validation._sparse import canonical
 
 
@@ -65,11 +65,10 @@ def check_rows(
     if sparse.issparse(X) and not sparse.issparse(given):
         X = canonical(X, "csr")
     values = X.data if sparse.issparse(X) else X
-    if not allow_nan:
-        refuse_overflow(values, "X", estimator, in_own_dtype=True)
-    if non_negative and values.size and values.min() < 0:
+    refuse_range(values, "X", estimator, allow_nan=allow_nan)
+    if non_negative and (values < 0).any():
         raise ValueError(
             f"Negative values in data passed to {type(estimator).__name__}: `X` holds "
-            f"{float(values.min())!r}. Shift or clip `X` to non-negative values."
+            f"{float(np.nanmin(values))!r}. Shift or clip `X` to non-negative values."
         )
     return X

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array
 
 from sparsekit._sklearn import Integral, Interval, Real, StrOptions, validate_parameter_constraints
-from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
+from sparsekit._validation import (
+    check_array_parameter,
+    check_parameters,
+    check_rows,
+    unchanged_on_error,
+)
 from sparsekit.decomposition._coding import (
     CODING_CONSTRAINTS,
     CodingMixin,
@@ -271,12 +275,7 @@ class SparseCoder(CodingMixin, BaseEstimator):
 
     @property
     def _dictionary(self) -> np.ndarray:
-        if np.ndim(self.dictionary) != 2:
-            raise ValueError(
-                "`dictionary` must have two dimensions, one row per atom; got "
-                f"{np.ndim(self.dictionary)}. A single atom is `dictionary.reshape(1, -1)`."
-            )
-        return check_array(self.dictionary, dtype=[np.float64, np.float32], input_name="dictionary")
+        return check_array_parameter(self.dictionary, "dictionary", dtype=[np.float64, np.float32])
 
     def _transform_options(self) -> CodingOptions:
         return replace(

@@ -176,7 +176,7 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         by_number = isinstance(self.n_components, str) or self.n_components is None
         n_components = steps.shape[1] if by_number else self.n_components
         enough = n_components <= min(steps.shape)
-        init = self.init or ("nndsvda" if enough and steps.everywhere else "random")
+        init = self.init or ("nndsvda" if enough else "random")
         if init != "random" and not enough:
             raise ValueError(
                 f"init={init!r} needs at least as many samples and features as components; got "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit.coding._products import cut_rows
@@ -104,12 +105,13 @@ def factorize(
     ahead = components
     weight, bound = FIRST_WEIGHT, 1.0
     objectives: list[float] = []
+    rounding = rounding_error(steps)
     change, n_quiet, begin = np.inf, 0, time.monotonic()
     while len(objectives) < max_iter and n_quiet < QUIET_ITERATIONS:
         check_cancelled()
         objective, *found = iterate(steps, strengths, codes, ahead, weight)
         change = relative_change(objectives, objective)
-        n_quiet = n_quiet + 1 if change <= tol else 0
+        n_quiet = n_quiet + 1 if change <= tol or objective <= rounding else 0
         if not objectives or objective <= objectives[-1]:
             ahead = beyond(found[1], components, weight, steps.n_jobs)
             ahead = strengths.with_scale_of_components(ahead)
@@ -164,6 +166,13 @@ def beyond(new: np.ndarray, old: np.ndarray, weight: float, n_jobs: int | None) 
 
     run_blocks(fill, cut_rows(len(new), BLOCK_ROWS), n_jobs)
     return further
+
+
+def rounding_error(steps: Steps) -> float:
+    """Return a size of the objective that cannot be told from zero."""
+    values = (steps.X.data if sparse.issparse(steps.X) else steps.X).ravel()
+    values = values[~np.isnan(values)].astype(np.float64, copy=False)
+    return float(np.finfo(steps.dtype).eps) * min(float(values.sum()), float(values @ values))
 
 
 def relative_change(objectives: list[float], objective: float) -> float:

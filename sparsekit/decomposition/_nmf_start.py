@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from sklearn.utils import check_array
 
 from sparsekit._parallel import single_blas_thread
+from sparsekit._validation import check_array_parameter
 from sparsekit.coding._products import multiply
 from sparsekit.decomposition._nmf_steps import Steps
 
@@ -61,7 +61,7 @@ def given_start(
     shapes = {"W": (n_samples, n_components), "H": (n_components, n_features)}
     given = []
     for name, value in {"W": W, "H": H}.items():
-        factor = check_array(value, dtype=steps.dtype, input_name=name)
+        factor = check_array_parameter(value, name, dtype=steps.dtype)
         if factor.shape != shapes[name]:
             raise ValueError(f"`{name}` must have shape {shapes[name]}; got {factor.shape}.")
         if factor.min() < 0:

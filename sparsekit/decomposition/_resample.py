@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
-from sklearn.utils.validation import check_array
 
+from sparsekit._validation import check_array_parameter
 from sparsekit.coding._statistics import code_statistics
 from sparsekit.decomposition._update import AtomSet, solve_directions
 
@@ -70,7 +70,7 @@ def dictionary_of_codes(
         Threads.
     """
     shape = X.shape[0], len(dictionary)
-    codes = check_array(codes, accept_sparse="csr", dtype=X.dtype, input_name="code_init")
+    codes = check_array_parameter(codes, "code_init", accept_sparse="csr", dtype=X.dtype)
     if codes.shape != shape:
         raise ValueError(
             f"`code_init` must have shape {shape}, one row per sample and one column per atom; "
@@ -125,7 +125,7 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
 
 def _given(X: Rows, n_components: int | None, init: Any) -> np.ndarray:
     """Return the atoms that the user gave, if their shape is right."""
-    atoms = check_array(init, dtype=X.dtype, input_name="dict_init")
+    atoms = check_array_parameter(init, "dict_init", dtype=X.dtype)
     shape = len(atoms) if n_components is None else n_components, X.shape[1]
     if atoms.shape != shape:
         raise ValueError(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_array
 
 from sparsekit._sklearn import Interval, Real, StrOptions
+from sparsekit._validation import check_array_parameter
 from sparsekit.decomposition._alternation import CODERS, Factors, alternate, longest_feature
 from sparsekit.decomposition._deflation import deflate
 from sparsekit.decomposition._elastic_loadings import largest_alpha, regress_and_rotate
@@ -227,7 +227,7 @@ class SparsePCA(SparseComponents):
                 "`alpha` may hold one strength per component with method='elastic_net' only; got "
                 f"method={self.method!r}. Pass one number."
             )
-        strengths = check_array(self.alpha, dtype=np.float64, ensure_2d=False, input_name="alpha")
+        strengths = check_array_parameter(self.alpha, "alpha", dtype=np.float64, ensure_2d=False)
         if strengths.shape != (n_components,) or strengths.min() < 0:
             raise ValueError(
                 f"`alpha` must be one number, or hold one for each of the {n_components} "
@@ -251,7 +251,7 @@ class SparsePCA(SparseComponents):
 
     def _given(self, name: str, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
         """Return a parameter that holds an array of this shape."""
-        array = check_array(getattr(self, name), dtype=dtype, input_name=name)
+        array = check_array_parameter(getattr(self, name), name, dtype=dtype)
         if array.shape != shape:
             raise ValueError(f"`{name}` must have shape {shape}; got {array.shape}.")
         return array

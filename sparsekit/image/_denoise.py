@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._parallel import run_tasks, single_blas_thread
 from sparsekit._sklearn import Interval, StrOptions, validate_parameter_constraints
+from sparsekit._validation import check_array_parameter
 from sparsekit._validation._arrays import refuse_foreign
 from sparsekit.coding import Atoms, OrthogonalPursuit, encode
 from sparsekit.coding._encode import squared_lengths
@@ -278,7 +279,7 @@ def _given_atoms(dictionary: Any, denoiser: Denoiser, n_components: int) -> np.n
         check_is_fitted(dictionary)
         dictionary = getattr(dictionary, "components_", dictionary)
     refuse_foreign(dictionary, "dictionary")
-    atoms = check_array(dictionary, dtype=np.float32, order="C", input_name="dictionary")
+    atoms = check_array_parameter(dictionary, "dictionary", dtype=np.float32, order="C")
     n_features = denoiser.grid.n_features
     if atoms.shape[1] != n_features:
         raise ValueError(
