@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.validation import _check_method_params as select_method_params
 
@@ -53,6 +54,7 @@ __all__ = [
     "select_method_params",
     "split_rows",
     "validate_parameter_constraints",
+    "wants_container",
     "with_callbacks",
 ]
 
@@ -115,3 +117,8 @@ def as_configured_sparse(X: sparse.spmatrix | sparse.sparray) -> sparse.spmatrix
         return X
     kind = "array" if wants_array else "matrix"
     return getattr(sparse, f"{X.format}_{kind}")(X)
+
+
+def wants_container(estimator: Any) -> bool:
+    """Return whether `transform` answers with a data frame, which holds no sparse matrix."""
+    return _get_output_config("transform", estimator)["dense"] != "default"

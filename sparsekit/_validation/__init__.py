@@ -1,5 +1,6 @@
 """Users' input, checked once at the estimator's door: everything below may trust its arguments."""
 
+from sparsekit._validation._arrays import refuse_vanishing
 from sparsekit._validation._input import (
     check_classifier_input,
     check_fit_input,
@@ -28,5 +29,6 @@ __all__ = [
     "check_rows",
     "check_sample_weight",
     "check_sparse_structure",
+    "refuse_vanishing",
     "unchanged_on_error",
 ]

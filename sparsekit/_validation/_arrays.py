@@ -34,7 +34,7 @@ def refuse_foreign(value: Any, name: str) -> None:
 
 # Squares of larger and of smaller numbers, or sums of a few of them, leave the data type's range.
 LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e153}
-SMALLEST = {np.dtype(np.float32): 1e-21, np.dtype(np.float64): 1e-155}
+SMALLEST = {np.dtype(np.float32): 1e-17, np.dtype(np.float64): 1e-140}
 
 
 def refuse_overflow(values: np.ndarray, name: str, estimator: Any) -> None:
@@ -58,9 +58,13 @@ def refuse_range(values: np.ndarray, name: str, estimator: Any, *, allow_nan: bo
         assert_all_finite(values, estimator_name=type(estimator).__name__, input_name=name)
         if np.abs(values).max() > LARGEST[values.dtype]:
             _refuse_scale(values, name, "overflow")
-    if squares < SMALLEST[values.dtype] and values.any():
-        if np.abs(values).max() < SMALLEST[values.dtype]:
-            _refuse_scale(values, name, "vanish in")
+
+
+def refuse_vanishing(values: np.ndarray, name: str) -> None:
+    """Raise ValueError where the squares of all values are lost, though one is not zero."""
+    largest = np.nanmax(np.abs(values), initial=0.0)
+    if 0 < largest < SMALLEST[values.dtype]:
+        _refuse_scale(values, name, "vanish in")
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
@@ -72,7 +76,7 @@ def _sum_of_squares(values: np.ndarray) -> float:
 
 
 def _refuse_scale(values: np.ndarray, name: str, verb: str) -> None:
-    largest = float(np.abs(values).max())
+    largest = float(np.nanmax(np.abs(values)))
     raise ValueError(
         f"`{name}` holds values up to {largest:.1e}, whose squares {verb} {values.dtype}. Scale "
         f"`{name}`, for instance to values of about one."

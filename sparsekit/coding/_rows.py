@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._compile import record
+from sparsekit._parallel import check_cancelled
 
 INT32_MAX = np.iinfo(np.int32).max
 
@@ -79,6 +80,7 @@ def write_rows(
     rows = empty_rows(n_rows, n_rows * width + most, dtype)
     start = 0
     while (start := fill(start, rows)) < n_rows:
+        check_cancelled()
         if len(rows.data) - rows.indptr[start] >= most:
             continue
         longer = empty_rows(0, 2 * len(rows.data) + most, dtype)

@@ -179,14 +179,14 @@ class SparseCoder(CodingMixin, BaseEstimator):
     missing_values : {None, nan}, default=None
         With nan, entries of dense X that are NaN are missing: codes fit the others.
     sparse_output : {"auto", True, False}, default="auto"
-        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms: "omp",
-        "ormp", "nn_omp", "top_k" and "iht".
+        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms ("omp",
+        "ormp", "nn_omp", "top_k", "iht"), unless `set_output` asks for data frames.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had any.
 
     See Also

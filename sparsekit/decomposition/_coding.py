@@ -8,7 +8,14 @@ from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from sparsekit._sklearn import Integral, Interval, Real, StrOptions, as_configured_sparse
+from sparsekit._sklearn import (
+    Integral,
+    Interval,
+    Real,
+    StrOptions,
+    as_configured_sparse,
+    wants_container,
+)
 from sparsekit._validation import check_parameters, check_rows
 from sparsekit.coding import Atoms, encode, encode_observed
 from sparsekit.decomposition._encoders import ALGORITHMS, CodingOptions, make_encoder
@@ -108,6 +115,8 @@ class CodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         )
 
     def _wants_sparse(self) -> bool:
+        if self.sparse_output == "auto" and wants_container(self):
+            return False
         return wants_sparse(self.sparse_output, self.transform_algorithm)
 
 

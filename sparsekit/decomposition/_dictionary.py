@@ -151,7 +151,8 @@ class DictionaryLearning(DictionaryLearner):
     max_time : float, default=None
         Seconds after which the fit ends with the iteration that runs; positive.
     sparse_output : {"auto", True, False}, default="auto"
-        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms.
+        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms,
+        unless `set_output` asks for data frames.
 
     Attributes
     ----------
@@ -165,7 +166,7 @@ class DictionaryLearning(DictionaryLearner):
         Number of atoms that no signal used at the end.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had names.
 
     See Also

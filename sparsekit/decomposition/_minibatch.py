@@ -114,7 +114,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
     max_time : float, default=None
         Seconds after which `fit` ends with the batch that runs; positive.
     sparse_output : {"auto", True, False}, default="auto"
-        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms.
+        Whether codes are a sparse matrix; "auto" means for the algorithms that count atoms,
+        unless `set_output` asks for data frames.
 
     Attributes
     ----------
@@ -133,7 +134,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         are found.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had names.
 
     See Also

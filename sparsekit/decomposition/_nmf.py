@@ -44,7 +44,7 @@ class SparseNMF(NonNegativeFactors):
         `init` is "custom".
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or None, default=None
         Where to start: at random; at the non-negative parts of singular vectors, with zeros as
-        they are, filled with the mean, or filled with small random numbers; or at the W and H that
+        they are, filled with a constant, or filled with small random numbers; or at the W and H that
         `fit` is given. None is "nndsvda" if X has at least `n_components` rows and columns, where
         entries that are not observed count as zeros, and "random" otherwise.
     beta_loss : {"frobenius", "kullback-leibler"}, default="frobenius"
@@ -248,8 +248,10 @@ class SparseNMF(NonNegativeFactors):
         """
         check_parameters(self)
         with unchanged_on_error(self):
-            if not hasattr(self, "components_"):
-                return self._learn_first(self._steps(self._check_rows(X, reset=True)))
+            begins = not hasattr(self, "components_")
+            # Batches of zeros teach nothing, and from components of zeros nothing grows.
+            if begins or not self.components_.any():
+                return self._learn_first(self._steps(self._check_rows(X, reset=begins)))
             rows = self._check_rows(X, reset=False).astype(self.components_.dtype, copy=False)
             return self._learn(self._steps(rows))
 

@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._sklearn import as_configured_sparse
-from sparsekit._validation import check_parameters, check_rows
+from sparsekit._validation import check_parameters, check_rows, refuse_vanishing
 from sparsekit.coding._products import self_product
 from sparsekit.coding._rows import rows_of_dense, stack_rows
 from sparsekit.decomposition._nmf_fit import Factors, factorize, solve_codes
@@ -112,12 +112,7 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """Return checked rows; NaN counts as unobserved where absent entries do."""
         allow_nan = self.missing == "unobserved"
         X = check_rows(self, X, reset=reset, allow_nan=allow_nan, non_negative=True)
-        values = X.data if sparse.issparse(X) else X
-        if allow_nan and np.fmin.reduce(values, axis=None, initial=0.0) < 0:
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: `X` holds "
-                f"{float(np.nanmin(values))!r}. Shift or clip `X` to non-negative values."
-            )
+        refuse_vanishing(X.data if sparse.issparse(X) else X, "X")
         return X
 
     def _steps(self, X: np.ndarray | sparse.csr_array) -> Steps:

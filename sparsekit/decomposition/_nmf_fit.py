@@ -183,7 +183,7 @@ def relative_change(objectives: list[float], objective: float) -> float:
     """
     if not objectives:
         return np.inf
-    size = np.sqrt(max(objectives[0], 0.0) * max(objective, 0.0))
+    size = np.sqrt(max(objectives[0], 0.0)) * np.sqrt(max(objective, 0.0))
     difference = abs(objectives[-1] - objective)
     return difference / size if size > 0 else 0.0
 

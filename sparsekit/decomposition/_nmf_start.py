@@ -72,7 +72,7 @@ def given_start(
 
 def random_start(steps, n_components, random_state):
     """Return absolute values of normal numbers, scaled by the mean entry."""
-    scale = np.sqrt(mean_entry(steps) / n_components)
+    scale = mean_factor(steps, n_components)
     # H is drawn first, by its rows, as scikit-learn does.
     components = scale * np.abs(random_state.standard_normal((n_components, steps.shape[1])))
     codes = scale * np.abs(random_state.standard_normal((steps.shape[0], n_components)))
@@ -100,16 +100,16 @@ def split_start(steps, n_components, random_state):
     sizes = np.sqrt(values * a * b)
     codes = u * np.divide(sizes, a, out=np.zeros_like(a), where=a > 0)
     components = v * np.divide(sizes, b, out=np.zeros_like(b), where=b > 0)
-    codes[codes < SMALLEST] = 0
-    components[components < SMALLEST] = 0
+    for factor in (codes, components):
+        factor[factor < SMALLEST * factor.max(initial=0.0)] = 0
     return codes, components
 
 
 def filled_start(steps, n_components, random_state):
-    """Return the split vectors with the mean entry for zeros."""
+    """Return the split vectors with a middling number for zeros."""
     factors = split_start(steps, n_components, random_state)
     for factor in factors:
-        factor[factor == 0] = mean_entry(steps)
+        factor[factor == 0] = mean_factor(steps, n_components)
     return factors
 
 
@@ -119,7 +119,7 @@ def randomly_filled_start(steps, n_components, random_state):
     for factor in factors:
         zeros = factor == 0
         draws = np.abs(random_state.standard_normal(np.count_nonzero(zeros)))
-        factor[zeros] = mean_entry(steps) / 100 * draws
+        factor[zeros] = mean_factor(steps, n_components) / 100 * draws
     return factors
 
 
@@ -160,6 +160,11 @@ def leading_vectors(
 def orthonormal(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the columns."""
     return linalg.qr(columns, mode="economic")[0]
+
+
+def mean_factor(steps, n_components):
+    """Return the number with which both factors would be constant and give the mean entry."""
+    return np.sqrt(mean_entry(steps) / n_components)
 
 
 def mean_entry(steps: Any) -> float:

@@ -101,7 +101,7 @@ class SparsePCA(SparseComponents):
         are not orthogonal are first freed of what earlier scores explain.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         The same as a share of the variance of all features.
-    error_ : ndarray of shape (n_iter_,)
+    error_ : ndarray of shape (`n_iter_`,)
         Objective after each iteration; with "deflation", half the squared error after each
         component.
     n_components_ : int

@@ -98,10 +98,10 @@ def iterate_patches(
     batch_size : int, default=8192
         Most patches of a block; at least 1.
 
-    Yields
-    ------
-    patches : ndarray of shape (n_patches, n_features)
-        The next rows of what :func:`extract_patches` returns.
+    Returns
+    -------
+    blocks : iterator of ndarray of shape (n_patches, n_features)
+        One after another, the rows of what :func:`extract_patches` returns.
 
     Examples
     --------

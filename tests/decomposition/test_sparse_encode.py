@@ -191,7 +191,7 @@ def test_codes_must_have_the_width_of_codes_to_go_back():
 def test_a_data_frame_comes_back_with_names():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(15)])
-    coder = SparseCoder(D, sparse_output=False).set_output(transform="pandas").fit(frame)
+    coder = SparseCoder(D).set_output(transform="pandas").fit(frame)
     assert list(coder.transform(frame).columns[:2]) == ["sparsecoder0", "sparsecoder1"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

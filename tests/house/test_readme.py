@@ -1,5 +1,6 @@
 """The README's commands are the ones that are checked, and its ten lines of use work."""
 
+import doctest
 import re
 import subprocess
 import sys
@@ -41,3 +42,9 @@ def test_the_lines_of_use_work():
     )
     assert done.returncode == 0, done.stderr
     assert "txt" in done.stdout
+
+
+def test_the_session_of_the_readme_is_true():
+    (session,) = code_blocks("pycon")
+    test = doctest.DocTestParser().get_doctest(session, {}, "README", None, 0)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
