@@ -18,10 +18,10 @@ from sparsekit._validation._arrays import refuse_foreign
 from sparsekit.coding import Atoms, OrthogonalPursuit, encode
 from sparsekit.coding._encode import squared_lengths
 from sparsekit.coding._residuals import squared_residuals
-from sparsekit.decomposition._dictionary import UPDATES
-from sparsekit.decomposition._learner import Problem
-from sparsekit.decomposition._resample import replace_atoms
-from sparsekit.decomposition._update import AtomSet
+from sparsekit.decomposition._dictionary._batch import UPDATES
+from sparsekit.decomposition._dictionary._learner import Learning
+from sparsekit.decomposition._dictionary._resample import replace_atoms
+from sparsekit.decomposition._dictionary._update import AtomSet
 from sparsekit.image._cosines import cosine_dictionary
 from sparsekit.image._grid import PatchGrid, check_finite_image, paste_patches
 from sparsekit.image._noise import estimate_sigma
@@ -211,7 +211,7 @@ class Denoiser:
         if (squared_lengths(patches) <= encoder.tol).all():
             return dictionary
         # An estimator would end once residuals settle; here they do at once, and codes get shorter.
-        problem = Problem(encoder, 0.0, False, AtomSet(), self.n_jobs)
+        problem = Learning(encoder, 0.0, False, AtomSet(), self.n_jobs)
         for _ in range(max_iter):
             codes = problem.encode(patches, dictionary)
             codes, _ = UPDATES[update](problem, patches, dictionary, codes)

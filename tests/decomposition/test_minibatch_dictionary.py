@@ -18,7 +18,7 @@ from sparsekit.decomposition import (
     MiniBatchDictionaryLearning,
     sparse_encode,
 )
-from sparsekit.decomposition._online import UPDATES
+from sparsekit.decomposition._dictionary._online import UPDATES
 from sparsekit.linear_model import AllZeroWarning
 
 ESTIMATORS = [

@@ -11,9 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
 
 from sparsekit.decomposition import MiniBatchSparsePCA, SparsePCA
-from sparsekit.decomposition import _minibatch_sparse_pca as minibatch
-from sparsekit.decomposition import _summary as summary_file
-from sparsekit.decomposition._summary import Summary
+from sparsekit.decomposition._sparse_pca import _minibatch as minibatch
+from sparsekit.decomposition._sparse_pca import _summary as summary_file
+from sparsekit.decomposition._sparse_pca._summary import Summary
 from sparsekit.linear_model import AllZeroWarning
 
 

@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sparsekit.decomposition import SparsePCA
-from sparsekit.decomposition._alternation import CODERS, alternate
-from sparsekit.decomposition._loadings_start import first_factors
-from sparsekit.decomposition._root import center, reduced, worth_reducing
+from sparsekit.decomposition._sparse_pca._alternation import CODERS, alternate
+from sparsekit.decomposition._sparse_pca._loadings_start import first_factors
+from sparsekit.decomposition._sparse_pca._root import center, reduced, worth_reducing
 from sparsekit.linear_model import AllZeroWarning
 
 METHODS = {

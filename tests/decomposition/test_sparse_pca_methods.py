@@ -5,10 +5,16 @@ import pytest
 from scipy import linalg, optimize, sparse
 
 from sparsekit.decomposition import SparsePCA
-from sparsekit.decomposition import _elastic_loadings as elastic
-from sparsekit.decomposition._deflation import bounded_unit
-from sparsekit.decomposition._loadings import adjusted_variance, unit_components
-from sparsekit.decomposition._root import DenseRoot, center, leading_atoms, reduced, root_of_gram
+from sparsekit.decomposition._sparse_pca import _elastic_loadings as elastic
+from sparsekit.decomposition._sparse_pca._deflation import bounded_unit
+from sparsekit.decomposition._sparse_pca._loadings import adjusted_variance, unit_components
+from sparsekit.decomposition._sparse_pca._root import (
+    DenseRoot,
+    center,
+    leading_atoms,
+    reduced,
+    root_of_gram,
+)
 
 
 @pytest.fixture(scope="module")

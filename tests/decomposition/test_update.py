@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize, sparse
 
 from sparsekit.coding._statistics import CodeStatistics, code_statistics
-from sparsekit.decomposition._update import (
+from sparsekit.decomposition._dictionary._update import (
     AtomSet,
     CodePenalty,
     solve_directions,

@@ -11,15 +11,19 @@ from sklearn.utils import check_random_state
 from sparsekit._sklearn import StrOptions
 from sparsekit.coding._residuals import squared_residuals
 from sparsekit.coding._statistics import CodeStatistics, code_statistics
-from sparsekit.decomposition._learner import LEARNING_CONSTRAINTS, DictionaryLearner, Problem
-from sparsekit.decomposition._resample import dictionary_of_codes, replace_atoms
-from sparsekit.decomposition._update import (
+from sparsekit.decomposition._dictionary._learner import (
+    LEARNING_CONSTRAINTS,
+    DictionaryLearner,
+    Learning,
+)
+from sparsekit.decomposition._dictionary._resample import dictionary_of_codes, replace_atoms
+from sparsekit.decomposition._dictionary._update import (
     CodePenalty,
     solve_directions,
     sweep,
     sweep_with_codes,
 )
-from sparsekit.decomposition._watch import Watch, warn_all_zero
+from sparsekit.decomposition._dictionary._watch import Watch, warn_all_zero
 
 # What an update returns beside the atoms that it overwrites: codes, and the squares that they leave
 # of all signals, whose own squares sum to `total`.
@@ -32,7 +36,11 @@ DESCENDING = {"lasso", "lasso_cd", "cd", "lars", "lasso_lars"}
 
 
 def update_by_sweeps(
-    problem: Problem, X: Any, dictionary: np.ndarray, codes: sparse.csr_array, total: float = 0.0
+    problem: Learning,
+    X: Any,
+    dictionary: np.ndarray,
+    codes: sparse.csr_array,
+    total: float = 0.0,
 ) -> Updated:
     """Give each atom its best value by block coordinate descent."""
     statistics = code_statistics(codes, X, n_jobs=problem.n_jobs)
@@ -41,7 +49,11 @@ def update_by_sweeps(
 
 
 def update_with_codes(
-    problem: Problem, X: Any, dictionary: np.ndarray, codes: sparse.csr_array, total: float = 0.0
+    problem: Learning,
+    X: Any,
+    dictionary: np.ndarray,
+    codes: sparse.csr_array,
+    total: float = 0.0,
 ) -> Updated:
     """Give each atom and its coefficients their best values."""
     penalty = CodePenalty(problem.alpha, problem.positive_code)
@@ -53,7 +65,11 @@ def update_with_codes(
 
 
 def update_by_least_squares(
-    problem: Problem, X: Any, dictionary: np.ndarray, codes: sparse.csr_array, total: float = 0.0
+    problem: Learning,
+    X: Any,
+    dictionary: np.ndarray,
+    codes: sparse.csr_array,
+    total: float = 0.0,
 ) -> Updated:
     """Solve for all atoms at once, scaled to unit length, and scale the codes back."""
     statistics = code_statistics(codes, X, n_jobs=problem.n_jobs)
@@ -252,7 +268,7 @@ class DictionaryLearning(DictionaryLearner):
         tags.input_tags.sparse = self.update != "ksvd"
         return tags
 
-    def _learn(self, X: Any, problem: Problem, watch: Watch) -> dict[str, Any]:
+    def _learn(self, X: Any, problem: Learning, watch: Watch) -> dict[str, Any]:
         refuse_mismatch(self, X)
         dictionary = self._first_dictionary(X, problem, check_random_state(self.random_state))
         if self.code_init is not None and not self._has_first_atoms():

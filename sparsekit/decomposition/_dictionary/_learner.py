@@ -23,10 +23,10 @@ from sparsekit._validation import check_parameters, check_rows, unchanged_on_err
 from sparsekit.coding import Atoms, encode
 from sparsekit.coding._residuals import squared_residuals
 from sparsekit.decomposition._coding import CODING_CONSTRAINTS, CodingMixin, code_rows
+from sparsekit.decomposition._dictionary._resample import STARTS, first_dictionary
+from sparsekit.decomposition._dictionary._update import AtomSet
+from sparsekit.decomposition._dictionary._watch import Watch
 from sparsekit.decomposition._encoders import ALGORITHMS, CodingOptions, make_encoder
-from sparsekit.decomposition._resample import STARTS, first_dictionary
-from sparsekit.decomposition._update import AtomSet
-from sparsekit.decomposition._watch import Watch
 
 LEARNING_CONSTRAINTS: dict[str, list] = CODING_CONSTRAINTS | {
     "n_components": [Interval(Integral, 1, None, closed="left"), None],
@@ -50,7 +50,7 @@ FIT_NAMES = {"lars": "lasso"}
 
 
 @dataclass(frozen=True)
-class Problem:
+class Learning:
     """What does not change while a dictionary is learned."""
 
     encoder: Any
@@ -149,11 +149,11 @@ class DictionaryLearner(CallbackSupportMixin, CodingMixin, BaseEstimator):
             )
         return self
 
-    def _learn(self, X: Any, problem: Problem, watch: Watch) -> dict[str, Any]:
+    def _learn(self, X: Any, problem: Learning, watch: Watch) -> dict[str, Any]:
         """Return the fitted attributes."""
         raise NotImplementedError
 
-    def _problem(self, X: Any, n_atoms: int) -> Problem:
+    def _problem(self, X: Any, n_atoms: int) -> Learning:
         """Return what the parameters ask of a fit of so many atoms."""
         algorithm = FIT_NAMES.get(self.fit_algorithm, self.fit_algorithm)
         takes = ALGORITHMS[algorithm].takes
@@ -167,7 +167,7 @@ class DictionaryLearner(CallbackSupportMixin, CodingMixin, BaseEstimator):
             positive=self.positive_code,
             max_iter=self.transform_max_iter,
         )
-        return Problem(
+        return Learning(
             encoder=make_encoder(algorithm, options, n_atoms, X.shape[1], "fit_"),
             alpha=options.alpha or 0.0,
             positive_code=self.positive_code or algorithm == "nn_omp",
@@ -186,7 +186,7 @@ class DictionaryLearner(CallbackSupportMixin, CodingMixin, BaseEstimator):
         """Return whether `dict_init` holds atoms, not a way to find them."""
         return self.dict_init is not None and not isinstance(self.dict_init, str)
 
-    def _first_dictionary(self, X: Any, problem: Problem, random_state: Any) -> np.ndarray:
+    def _first_dictionary(self, X: Any, problem: Learning, random_state: Any) -> np.ndarray:
         """Return the atoms that the fit starts from."""
         init = "samples" if self.dict_init is None else self.dict_init
         return first_dictionary(X, self.n_components, init, problem.atom_set, random_state)

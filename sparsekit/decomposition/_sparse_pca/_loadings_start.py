@@ -6,10 +6,10 @@ import numpy as np
 from scipy import linalg
 
 from sparsekit.coding._statistics import CodeStatistics
-from sparsekit.decomposition._alternation import UNIT_BALL, Factors, shorten
-from sparsekit.decomposition._loadings import Settings
-from sparsekit.decomposition._root import Root, leading_atoms
-from sparsekit.decomposition._update import sweep
+from sparsekit.decomposition._dictionary._update import sweep
+from sparsekit.decomposition._sparse_pca._alternation import UNIT_BALL, Factors, shorten
+from sparsekit.decomposition._sparse_pca._loadings import Settings
+from sparsekit.decomposition._sparse_pca._root import Root, leading_atoms
 
 # Sweeps over atoms that start from codes alone.
 ATOM_SWEEPS = 5

@@ -15,9 +15,9 @@ from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit.coding import ActiveSetLasso, Atoms
 from sparsekit.coding._descent import descend_rows
 from sparsekit.coding._statistics import CodeStatistics
-from sparsekit.decomposition._loadings import Loadings, Settings, has_settled
-from sparsekit.decomposition._root import Root
-from sparsekit.decomposition._update import AtomSet, sweep
+from sparsekit.decomposition._dictionary._update import AtomSet, sweep
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings, has_settled
+from sparsekit.decomposition._sparse_pca._root import Root
 from sparsekit.penalties import L1
 
 # Sweeps over the codes in one iteration: what they leave, the next iteration does.

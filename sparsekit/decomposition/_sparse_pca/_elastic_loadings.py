@@ -12,8 +12,8 @@ from scipy import linalg, sparse
 
 from sparsekit._parallel import check_cancelled, run_tasks
 from sparsekit.coding import ActiveSetLasso, Atoms
-from sparsekit.decomposition._loadings import Loadings, Settings
-from sparsekit.decomposition._root import DenseRoot, Root, leading_atoms
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings
+from sparsekit.decomposition._sparse_pca._root import DenseRoot, Root, leading_atoms
 from sparsekit.losses import Quadratic
 from sparsekit.matrix import as_design
 from sparsekit.penalties import ElasticNet

@@ -11,10 +11,20 @@ from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, Real, StrOptions
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
 from sparsekit.coding._statistics import CodeStatistics
-from sparsekit.decomposition._dictionary import refuse_mismatch
-from sparsekit.decomposition._learner import LEARNING_CONSTRAINTS, DictionaryLearner, Problem
-from sparsekit.decomposition._online import IDLE_PER_ATOM, UPDATES, Pace, PassWatch, Stream
-from sparsekit.decomposition._watch import Watch, warn_all_zero
+from sparsekit.decomposition._dictionary._batch import refuse_mismatch
+from sparsekit.decomposition._dictionary._learner import (
+    LEARNING_CONSTRAINTS,
+    DictionaryLearner,
+    Learning,
+)
+from sparsekit.decomposition._dictionary._online import (
+    IDLE_PER_ATOM,
+    UPDATES,
+    Pace,
+    PassWatch,
+    Stream,
+)
+from sparsekit.decomposition._dictionary._watch import Watch, warn_all_zero
 
 # Share of the data within which weights grow by the factor e in `fit`, at least.
 WINDOW = 0.5
@@ -251,7 +261,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
             vars(self).update(self._state(stream, pace) | {"n_steps_": n_steps + 1})
         return self
 
-    def _learn(self, X: Any, problem: Problem, watch: Watch) -> dict[str, Any]:
+    def _learn(self, X: Any, problem: Learning, watch: Watch) -> dict[str, Any]:
         refuse_mismatch(self, X)
         random_state, n_samples = check_random_state(self.random_state), X.shape[0]
         stream = Stream.begin(self._first_dictionary(X, problem, random_state))
@@ -295,7 +305,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
             rows = slice(start, start + self.batch_size)
             yield rows if order is None else order[rows]
 
-    def _open_stream(self, X: Any, problem: Problem) -> Stream:
+    def _open_stream(self, X: Any, problem: Learning) -> Stream:
         """Return a stream that begins with X."""
         random_state = check_random_state(self.random_state)
         return Stream.begin(self._first_dictionary(X, problem, random_state))

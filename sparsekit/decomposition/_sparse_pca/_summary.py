@@ -7,7 +7,7 @@ import numpy as np
 from scipy import linalg
 
 from sparsekit._parallel import check_cancelled
-from sparsekit.decomposition._root import center, root_of_gram, scatter
+from sparsekit.decomposition._sparse_pca._root import center, root_of_gram, scatter
 
 # With at most so many features the scatter matrix is kept as it is.
 MOST_FEATURES = 2048

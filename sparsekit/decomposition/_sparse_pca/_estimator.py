@@ -10,22 +10,27 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsekit._sklearn import Interval, Real, StrOptions
 from sparsekit._validation import check_array_parameter
-from sparsekit.decomposition._alternation import CODERS, Factors, alternate, longest_feature
-from sparsekit.decomposition._deflation import deflate
-from sparsekit.decomposition._elastic_loadings import largest_alpha, regress_and_rotate
-from sparsekit.decomposition._loadings import Loadings, Settings
-from sparsekit.decomposition._loadings_start import (
+from sparsekit.decomposition._sparse_pca._alternation import (
+    CODERS,
+    Factors,
+    alternate,
+    longest_feature,
+)
+from sparsekit.decomposition._sparse_pca._components import (
+    CONSTRAINTS,
+    SparseComponents,
+    warn_if_all_zero,
+)
+from sparsekit.decomposition._sparse_pca._deflation import deflate
+from sparsekit.decomposition._sparse_pca._elastic_loadings import largest_alpha, regress_and_rotate
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings
+from sparsekit.decomposition._sparse_pca._loadings_start import (
     atoms_of_codes,
     atoms_on_root,
     first_factors,
     no_codes,
 )
-from sparsekit.decomposition._root import Root, center, reduced, worth_reducing
-from sparsekit.decomposition._sparse_components import (
-    CONSTRAINTS,
-    SparseComponents,
-    warn_if_all_zero,
-)
+from sparsekit.decomposition._sparse_pca._root import Root, center, reduced, worth_reducing
 
 OTHERS: dict[str, Callable[[Root, Settings], Loadings]] = {
     "deflation": deflate,

@@ -15,9 +15,9 @@ from scipy import sparse
 from sparsekit._parallel import check_cancelled
 from sparsekit.coding._residuals import squared_residuals
 from sparsekit.coding._statistics import CodeStatistics, add_statistics, no_statistics
-from sparsekit.decomposition._learner import Problem
-from sparsekit.decomposition._resample import replace_atoms
-from sparsekit.decomposition._update import solve_directions, sweep
+from sparsekit.decomposition._dictionary._learner import Learning
+from sparsekit.decomposition._dictionary._resample import replace_atoms
+from sparsekit.decomposition._dictionary._update import solve_directions, sweep
 
 # An atom is dead that no signal used for so many signals per atom of the dictionary.
 IDLE_PER_ATOM = 10
@@ -25,12 +25,12 @@ IDLE_PER_ATOM = 10
 LARGEST = np.log(1e3)
 
 
-def sweep_once(problem: Problem, dictionary: np.ndarray, statistics: CodeStatistics) -> None:
+def sweep_once(problem: Learning, dictionary: np.ndarray, statistics: CodeStatistics) -> None:
     """Give each atom its best value by block coordinate descent."""
     sweep(dictionary, statistics.scaled(dictionary.dtype), problem.atom_set)
 
 
-def solve_all(problem: Problem, dictionary: np.ndarray, statistics: CodeStatistics) -> None:
+def solve_all(problem: Learning, dictionary: np.ndarray, statistics: CodeStatistics) -> None:
     """Solve for all atoms at once, scaled to unit length."""
     solve_directions(dictionary, statistics.scaled(np.float64))
 
@@ -100,7 +100,7 @@ class Stream:
         return cls(dictionary, no_statistics(*dictionary.shape), *counts)
 
     def step(
-        self, X: Any, problem: Problem, update: str, pace: Pace
+        self, X: Any, problem: Learning, update: str, pace: Pace
     ) -> tuple[float, sparse.csr_array]:
         """Code one batch, and update the atoms.
 
@@ -108,7 +108,7 @@ class Stream:
         ----------
         X : ndarray or csr_array of shape (n_signals, n_features)
             The batch.
-        problem : Problem
+        problem : Learning
             How to code.
         update : str
             A key of `UPDATES`.
@@ -158,7 +158,7 @@ class Stream:
         self.age += n_signals
         self.idle[np.bincount(codes.indices, minlength=len(self.idle)) > 0] = 0
 
-    def _replace_dead(self, X: Any, squares: np.ndarray, problem: Problem, patience: int) -> None:
+    def _replace_dead(self, X: Any, squares: np.ndarray, problem: Learning, patience: int) -> None:
         """Take atoms anew from the data that were not used for long, and forget their codes."""
         dead = np.flatnonzero(np.minimum(self.idle, self.age) >= patience)
         if not len(dead):

@@ -9,17 +9,17 @@ from numpy.typing import ArrayLike
 from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, StrOptions
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
-from sparsekit.decomposition._alternation import CODERS, Factors, longest_feature
-from sparsekit.decomposition._feature_batches import Batches, alternate_by_batches
-from sparsekit.decomposition._loadings import Loadings, Settings, unit_components
-from sparsekit.decomposition._loadings_start import atoms_of_codes, first_factors
-from sparsekit.decomposition._root import DenseRoot, Root, center
-from sparsekit.decomposition._sparse_components import (
+from sparsekit.decomposition._sparse_pca._alternation import CODERS, Factors, longest_feature
+from sparsekit.decomposition._sparse_pca._components import (
     CONSTRAINTS,
     SparseComponents,
     warn_if_all_zero,
 )
-from sparsekit.decomposition._summary import MOST_FEATURES, Summary
+from sparsekit.decomposition._sparse_pca._feature_batches import Batches, alternate_by_batches
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings, unit_components
+from sparsekit.decomposition._sparse_pca._loadings_start import atoms_of_codes, first_factors
+from sparsekit.decomposition._sparse_pca._root import DenseRoot, Root, center
+from sparsekit.decomposition._sparse_pca._summary import MOST_FEATURES, Summary
 
 # Components of fewer samples than this are no place to start from: `partial_fit` begins anew.
 SAMPLES_PER_COMPONENT = 10

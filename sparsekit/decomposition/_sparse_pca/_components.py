@@ -14,13 +14,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
-from sparsekit.decomposition._loadings import (
+from sparsekit.decomposition._sparse_pca._loadings import (
     Loadings,
     Settings,
     adjusted_variance,
     unit_components,
 )
-from sparsekit.decomposition._root import Root
+from sparsekit.decomposition._sparse_pca._root import Root
 from sparsekit.linear_model import AllZeroWarning
 
 CONSTRAINTS: dict[str, list] = {

@@ -8,7 +8,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from sparsekit._validation import check_array_parameter
 from sparsekit.coding._statistics import code_statistics
-from sparsekit.decomposition._update import AtomSet, solve_directions
+from sparsekit.decomposition._dictionary._update import AtomSet, solve_directions
 
 Rows = np.ndarray | sparse.csr_array
 

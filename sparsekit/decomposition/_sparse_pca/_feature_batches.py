@@ -11,7 +11,8 @@ import numpy as np
 
 from sparsekit._parallel import check_cancelled
 from sparsekit.coding._statistics import CodeStatistics
-from sparsekit.decomposition._alternation import (
+from sparsekit.decomposition._dictionary._update import sweep
+from sparsekit.decomposition._sparse_pca._alternation import (
     UNIT_BALL,
     Coder,
     Factors,
@@ -20,9 +21,8 @@ from sparsekit.decomposition._alternation import (
     replace_unused,
     size_of,
 )
-from sparsekit.decomposition._loadings import Loadings, Settings
-from sparsekit.decomposition._root import Root
-from sparsekit.decomposition._update import sweep
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings
+from sparsekit.decomposition._sparse_pca._root import Root
 
 # Share of the objective by which a batch must lower it to count as an improvement.
 IMPROVEMENT = 1e-7

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparsekit._parallel import check_cancelled
-from sparsekit.decomposition._loadings import Loadings, Settings
-from sparsekit.decomposition._root import Root, leading_atoms
+from sparsekit.decomposition._sparse_pca._loadings import Loadings, Settings
+from sparsekit.decomposition._sparse_pca._root import Root, leading_atoms
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Dictionary learning: all signals at once, or batch by batch."""
