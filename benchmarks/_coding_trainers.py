@@ -55,7 +55,7 @@ def _observed_fit(make: Callable, X, steps: int) -> Curve:
             count += 1
             seconds = clock() - start
             if count in wanted or seconds > limit:
-                kept.append((count, seconds, state["dictionary"].copy()))
+                kept.append((count, seconds, state["components"].copy()))
             if count >= steps or seconds > limit:
                 raise _Enough
 

@@ -278,7 +278,7 @@ def test_dead_atoms_are_taken_from_the_worst_coded_signals(X):
         alpha=0.3,
         dict_init=start,
         max_iter=2,
-        callback=lambda state: replaced.append(state["dictionary"]),
+        callback=lambda state: replaced.append(state["components"]),
     ).fit(X)
     # One update moves atoms, but not far from the signals that they were taken from.
     likeness = replaced[1][1:] @ (X / np.linalg.norm(X, axis=1)[:, None]).T
@@ -399,10 +399,10 @@ def test_the_callback_sees_each_iteration_and_can_stop(X):
 
     model = DictionaryLearning(8, alpha=0.1, max_iter=50, callback=watch, random_state=0).fit(X)
     assert model.n_iter_ == 3
-    assert [state["iteration"] for state in seen] == [1, 2, 3]
+    assert [state["n_iter"] for state in seen] == [1, 2, 3]
     objectives = [state["objective"] for state in seen]
     np.testing.assert_allclose(objectives, np.array(model.error_) / len(X))
-    np.testing.assert_array_equal(seen[-1]["dictionary"], model.components_)
+    np.testing.assert_array_equal(seen[-1]["components"], model.components_)
     assert 0 <= seen[0]["elapsed"] <= seen[-1]["elapsed"]
     assert seen[0]["estimator"] is model
 

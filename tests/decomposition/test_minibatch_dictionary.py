@@ -300,7 +300,7 @@ def test_the_callback_sees_each_batch_and_can_stop(X):
     seen = []
 
     def watch(state):
-        seen.append((state["iteration"], state["objective"], state["dictionary"]))
+        seen.append((state["n_iter"], state["objective"], state["components"]))
         return len(seen) == 12
 
     model = MiniBatchDictionaryLearning(16, alpha=0.1, callback=watch, random_state=0).fit(X)

@@ -137,8 +137,8 @@ class DictionaryLearning(DictionaryLearner):
         The first atoms, or where they come from: directions of signals chosen at random, which is
         what None means, or the leading singular vectors.
     callback : callable, default=None
-        Called after each iteration with a dictionary of `iteration`, `objective` (the mean over
-        signals), `dictionary`, `elapsed` (seconds) and `estimator`; a true answer ends the fit.
+        Called after each iteration with a dictionary of `n_iter`, `objective` (the mean over
+        signals), `components`, `elapsed` (seconds) and `estimator`; a true answer ends the fit.
     verbose : int or bool, default=False
         Whether to print the objective of each iteration.
     split_sign : bool, default=False

@@ -97,8 +97,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
     transform_max_iter : int, default=1000
         Most steps of the algorithms that iterate, in the fit and in `transform`.
     callback : callable, default=None
-        Called after each batch of `fit` with a dictionary of `iteration` (the number of the
-        batch), `objective` (the mean over the batch), `dictionary`, `elapsed` (seconds) and
+        Called after each batch of `fit` with a dictionary of `n_iter` (the number of the
+        batch), `objective` (the mean over the batch), `components`, `elapsed` (seconds) and
         `estimator`; a true answer ends the fit.
     tol : float, default=1e-3
         `fit` ends after a pass whose mean objective is lower by less than this share than that of

@@ -56,9 +56,9 @@ class Watch:
         if self.estimator.callback is not None:
             state = {
                 "estimator": self.estimator,
-                "iteration": number,
+                "n_iter": number,
                 "objective": objective,
-                "dictionary": dictionary.copy(),
+                "components": dictionary.copy(),
                 "elapsed": elapsed,
             }
             asked = bool(self.estimator.callback(state))
