@@ -35,7 +35,8 @@ class SparseNMF(NonNegativeFactors):
       `transform` and `fit_transform` return are not penalised, and come out larger.)
     - on neither: every row of H has length one.
 
-    A component that is zero in one factor is zero in both.
+    A component that is zero in one factor at the end is zero in both, and counted in `n_dead_`.
+    While a fit runs it may still come back.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ class SparseNMF(NonNegativeFactors):
         H.
     n_components_ : int
         Number of components.
+    n_dead_ : int
+        Number of them that are zero.
     reconstruction_err_ : float
         Square root of twice the loss of the data of `fit`, or of the first batch, with W as
         `transform` returns it: for squared errors the norm of what W H misses.

@@ -202,6 +202,7 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         penalty = self._strengths(*steps.shape).value(codes, factors.components)
         self.components_ = np.ascontiguousarray(factors.components.T)
         self.n_components_ = len(self.components_)
+        self.n_dead_ = count_dead(self.components_)
         self.reconstruction_err_ = float(np.sqrt(2 * loss))
         self.objective_ = loss + penalty
         self.n_iter_ = len(factors.objectives)
@@ -233,7 +234,13 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         )
         memory, components = learn_batch(steps, strengths, memory, components, self.beta_loss)
         self.components_ = np.ascontiguousarray(components.T)
+        self.n_dead_ = count_dead(self.components_)
         self._sums, self._gram, self._cross = memory.sums, memory.gram, memory.cross
         self.n_samples_seen_ = n_samples
         self.n_iter_ += 1
         return self
+
+
+def count_dead(components: np.ndarray) -> int:
+    """Return how many rows of H are zero."""
+    return int(np.count_nonzero(~components.any(axis=1)))

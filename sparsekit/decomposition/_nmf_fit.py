@@ -9,8 +9,8 @@ from scipy import sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit.coding._products import cut_rows
-from sparsekit.decomposition._nmf_scale import Strengths
-from sparsekit.decomposition._nmf_steps import Steps
+from sparsekit.decomposition._nmf_scale import Strengths, column_sums
+from sparsekit.decomposition._nmf_steps import Steps, mean_entry
 
 # To what tolerance, and in how many sweeps at most, codes of a fixed H are solved for.
 CODES_TOL = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-7}
@@ -26,6 +26,10 @@ WEIGHT_SHRINKAGE = 1.5
 BLOCK_ROWS = 2048
 # Changes in a row, each small enough, that end a fit.
 QUIET_ITERATIONS = 2
+# A start whose product exceeds the data by this factor is scaled down to them.
+MUCH_TOO_LARGE = 1.5
+# Components that explain no more of the data's sum than this, in units of rounding, are zero.
+NEGLIGIBLE = 16
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ def factorize(
     far. Where only one factor has a penalty, it is that of factors scaled as
     `Strengths.fix_scale` does.
 
+    A component that becomes zero in one factor can come back from what it is in the other, as the
+    rest is far from settled in the beginning. It becomes zero in both, for good, where an iteration
+    raised the objective, and in the end; until then what it costs does not count.
+
     Parameters
     ----------
     steps : Steps
@@ -100,8 +108,10 @@ def factorize(
     """
     n_components = codes.shape[1]
     codes, components = padded(codes, steps.lanes), padded(components, steps.lanes)
+    total = mean_entry(steps) * steps.shape[0] * steps.shape[1]
+    shrink_to(total, codes, components)
     if strengths.on_codes != strengths.on_components:
-        strengths.fix_scale(codes, components)
+        strengths.fix_scale(codes, components, bury=False)
     ahead = components
     weight, bound = FIRST_WEIGHT, 1.0
     objectives: list[float] = []
@@ -118,6 +128,7 @@ def factorize(
             codes, components = found
             weight, bound = min(bound, WEIGHT_GROWTH * weight), min(1.0, BOUND_GROWTH * bound)
         else:
+            bury(codes, components, 0.0)
             objective, ahead = objectives[-1], components
             weight, bound = weight / WEIGHT_SHRINKAGE, weight
         objectives.append(objective)
@@ -125,6 +136,7 @@ def factorize(
             break
         if max_time is not None and time.monotonic() - begin > max_time:
             break
+    bury(codes, components, NEGLIGIBLE * np.finfo(steps.dtype).eps * total)
     strengths.fix_scale(codes, components)
     narrow = (np.ascontiguousarray(factor[:, :n_components]) for factor in (codes, components))
     return Factors(*narrow, objectives, change, n_quiet == QUIET_ITERATIONS)
@@ -135,26 +147,58 @@ def iterate(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the objective, W and the transpose of H after a turn of each.
 
-    Starts from `codes`, and from the transpose of an H that was carried on.
+    Starts from `codes`, and from the transpose of an H that was carried on. What is zero in one
+    factor keeps its part of the other, from which it can come back.
     """
     new_codes = codes.copy()
     ridge = strengths.codes_ridge(ahead)
     steps.update_codes(new_codes, ahead, strengths.l1_codes, ridge, n_sweeps=steps.sweeps)
     new_codes = beyond(new_codes, codes, weight, steps.n_jobs)
+    keep_partners(new_codes, codes, ahead)
     components = ahead.copy()
     if strengths.on_components and not strengths.on_codes:
-        strengths.fix_scale(new_codes, components)
+        strengths.fix_scale(new_codes, components, bury=False)
+    before = components.copy()
     ridge = strengths.components_ridge(new_codes)
     loss = steps.update_components(
         components, new_codes, strengths.l1_components, ridge, n_sweeps=steps.sweeps
     )()
+    keep_partners(components, before, new_codes)
     if strengths.on_codes:
-        strengths.fix_scale(new_codes, components)
-    return loss + strengths.value(new_codes, components), new_codes, components
+        strengths.fix_scale(new_codes, components, bury=False)
+    return loss + strengths.live_value(new_codes, components), new_codes, components
+
+
+def shrink_to(total: float, codes: np.ndarray, components: np.ndarray) -> None:
+    """Scale factors, in place, whose product is much too large, so that it adds up to `total`.
+
+    The first turn would set most of a factor to zero to make up for the others.
+    """
+    model = float(column_sums(codes) @ column_sums(components))
+    if model > MUCH_TOO_LARGE * total:
+        for factor in (codes, components):
+            factor *= factor.dtype.type(np.sqrt(total / model))
+
+
+def keep_partners(new: np.ndarray, old: np.ndarray, other: np.ndarray) -> None:
+    """Undo what an update did to components of which the other factor has nothing."""
+    gone = ~other.any(axis=0)
+    if gone.any():
+        new[:, gone] = old[:, gone]
+
+
+def bury(codes: np.ndarray, components: np.ndarray, least: float) -> None:
+    """Set components to zero, in place, whose product adds up to no more than `least`."""
+    dead = column_sums(codes) * column_sums(components) <= least
+    codes[:, dead] = 0
+    components[:, dead] = 0
 
 
 def beyond(new: np.ndarray, old: np.ndarray, weight: float, n_jobs: int | None) -> np.ndarray:
-    """Return what comes after `new` on the way from `old`, without negative entries."""
+    """Return what comes after `new` on the way from `old`, without negative entries.
+
+    No column of it is zero but where that of `new` is.
+    """
     further = np.empty_like(new)
 
     def fill(start, stop):
@@ -165,6 +209,8 @@ def beyond(new: np.ndarray, old: np.ndarray, weight: float, n_jobs: int | None) 
         np.maximum(part, 0, out=part)
 
     run_blocks(fill, cut_rows(len(new), BLOCK_ROWS), n_jobs)
+    gone = ~further.any(axis=0)
+    further[:, gone] = new[:, gone]
     return further
 
 

@@ -109,9 +109,22 @@ class Strengths:
         lengths = np.sqrt(column_squares(components))
         return components / np.where(lengths > 0, lengths, 1).astype(components.dtype)
 
-    def fix_scale(self, codes, components):
-        """Multiply and divide both factors, in place; components without a part become zero."""
+    def live_value(self, codes, components):
+        """Return the penalty of the components that are zero in neither factor."""
+        total = self.value(codes, components)
+        dead = dead_components(codes, components)
+        if dead.any():
+            total -= self.value(codes[:, dead], components[:, dead])
+        return total
+
+    def fix_scale(self, codes, components, *, bury=True):
+        """Multiply and divide both factors, in place.
+
+        A component that is zero in one factor becomes zero in the other, or stays as it is.
+        """
         scales = self.scales(column_sums(codes), column_squares(codes), components)
+        if not bury:
+            scales = np.where(scales > 0, scales, 1.0)
         inverse = np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0)
         codes *= scales.astype(codes.dtype)
         components *= inverse.astype(components.dtype)
@@ -152,3 +165,8 @@ def column_sums(factor):
 def column_squares(factor):
     """Return the sums of squares of the columns in double precision."""
     return np.einsum("ik,ik->k", factor, factor, dtype=np.float64)
+
+
+def dead_components(codes, components):
+    """Return which components are zero in either factor."""
+    return ~(codes.any(axis=0) & components.any(axis=0))

@@ -8,7 +8,7 @@ from scipy import linalg, sparse
 from sparsekit._parallel import single_blas_thread
 from sparsekit._validation import check_array_parameter
 from sparsekit.coding._products import multiply
-from sparsekit.decomposition._nmf_steps import Steps
+from sparsekit.decomposition._nmf_steps import Steps, mean_entry
 
 # Vectors beyond the wanted ones, and rounds, of the search for the leading singular vectors.
 EXTRA_VECTORS = 10
@@ -165,10 +165,3 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
 def mean_factor(steps, n_components):
     """Return the number with which both factors would be constant and give the mean entry."""
     return np.sqrt(mean_entry(steps) / n_components)
-
-
-def mean_entry(steps: Any) -> float:
-    """Return the mean of the entries that count."""
-    values = steps.X.data if sparse.issparse(steps.X) else steps.X
-    n_entries = steps.shape[0] * steps.shape[1] if steps.everywhere else values.size
-    return float(values.sum(dtype=np.float64)) / max(n_entries, 1)

@@ -225,6 +225,13 @@ def stored_entries(X, missing):
     return sparse.csr_array((X.data[known], X.indices[known], indptr), shape=X.shape)
 
 
+def mean_entry(steps: Steps) -> float:
+    """Return the mean of the entries that count."""
+    values = steps.X.data if sparse.issparse(steps.X) else steps.X
+    n_entries = steps.shape[0] * steps.shape[1] if steps.everywhere else values.size
+    return float(values.sum(dtype=np.float64)) / max(n_entries, 1)
+
+
 def bind(kernel, X, *arguments):
     """Return `kernel` with the structure and the values of X and further arguments in front."""
 
