@@ -48,6 +48,7 @@ class WorkSpace(NamedTuple):
     target: np.ndarray
     half: np.ndarray
     factor: np.ndarray
+    inverse: np.ndarray
     doubtful: np.ndarray
 
 
@@ -61,6 +62,7 @@ def work_space(n_signals: int, n_atoms: int, most: int, dtype: np.dtype) -> Work
         np.empty(most + 1, np.int64),
         *vectors,
         np.empty((most + 1, most + 1), dtype),
+        np.empty(most + 1, dtype),
         np.zeros(n_signals, np.bool_),
     )
 
@@ -144,18 +146,20 @@ def most_violating(bank, limits, floor, space, size):
 @helper
 def grow_factor(bank, limits, space, size, j):
     """Write row `size` of the Cholesky factor for atom `j`; say if it is independent."""
-    factor, gram = space.factor, bank.gram
+    factor, inverse, gram = space.factor, space.inverse, bank.gram
     distance = gram[j, j]
     for r in range(size):
         value = gram[j, space.atoms[r]]
         for c in range(r):
             value -= factor[size, c] * factor[r, c]
-        value /= factor[r, r]
+        value *= inverse[r]
         factor[size, r] = value
         distance -= value * value
     if distance <= limits.dependent * gram[j, j]:
         return False
-    factor[size, size] = np.sqrt(distance)
+    root = np.sqrt(distance)
+    factor[size, size] = root
+    inverse[size] = root / distance
     return True
 
 
@@ -171,7 +175,7 @@ def admit(correlations, i, bank, space, size, j, begin):
     value = correlations[i, j] - sign * bank.thresholds[j]
     for c in range(size):
         value -= space.factor[size, c] * space.half[c]
-    space.half[size] = value / space.factor[size, size]
+    space.half[size] = value * space.inverse[size]
 
 
 @helper
@@ -208,11 +212,11 @@ def settle(bank, space, size, newest):
 @helper
 def back_substitute(space, right, size):
     """Solve the transpose of the factor against `right` into `target`."""
-    factor, target = space.factor, space.target
+    factor, inverse, target = space.factor, space.inverse, space.target
     for k in range(size):
         target[k] = right[k]
     for k in range(size - 1, -1, -1):
-        value = target[k] / factor[k, k]
+        value = target[k] * inverse[k]
         target[k] = value
         for c in range(k):
             target[c] -= factor[k, c] * value
@@ -235,8 +239,9 @@ def leave(bank, space, size, k):
     # Rotations of neighbouring columns make what is left of the factor triangular again.
     for c in range(k, size - 1):
         a, b = factor[c, c], factor[c, c + 1]
-        length = np.sqrt(a * a + b * b)
-        cosine, sine = a / length, b / length
+        square = a * a + b * b
+        space.inverse[c] = np.sqrt(square) / square
+        cosine, sine = a * space.inverse[c], b * space.inverse[c]
         for r in range(c, size - 1):
             a, b = factor[r, c], factor[r, c + 1]
             factor[r, c] = cosine * a + sine * b

@@ -111,6 +111,10 @@ ALGORITHMS = {
 ALGORITHMS |= dict.fromkeys(("lasso_cd", "cd"), ALGORITHMS["lasso"])
 
 
+# Options that estimators have under the same name as `sparse_encode`.
+UNPREFIXED = {"l1_ratio", "feature_weights"}
+
+
 def make_encoder(
     algorithm: str, options: CodingOptions, n_atoms: int, n_features: int, prefix: str = ""
 ) -> Any:
@@ -140,9 +144,10 @@ def make_encoder(
     chosen = ALGORITHMS[algorithm]
     for name in sorted((STEPWISE | PENALISED) - chosen.takes):
         if getattr(options, name) is not None:
+            written = name if name in UNPREFIXED else prefix + name
             able = sorted(other for other, entry in ALGORITHMS.items() if name in entry.takes)
             raise ValueError(
-                f"algorithm={algorithm!r} does not take `{prefix}{name}`, which is not None. "
+                f"algorithm={algorithm!r} does not take `{written}`, which is not None. "
                 f"Leave it out, or choose one of {able}."
             )
     if options.positive not in chosen.signs:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from sparsekit._parallel import single_blas_thread
 from sparsekit._validation import check_array_parameter

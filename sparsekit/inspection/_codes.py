@@ -25,7 +25,7 @@ class Coder:
     @property
     def components(self) -> np.ndarray:
         """The dictionary, one atom per row."""
-        return np.asarray(self.model.components_)
+        return np.asarray(getattr(self.model, _atoms_name(self.model)))
 
     def codes(self) -> Any:
         """Return the code of every row of X."""
@@ -36,6 +36,12 @@ class Coder:
         if hasattr(self.model, "inverse_transform"):
             return self.model.inverse_transform(codes)
         return codes @ self.components
+
+
+def _atoms_name(estimator: Any) -> str | None:
+    """Return the attribute that holds the atoms: what was learned, or what was given."""
+    names = [name for name in ("components_", "dictionary") if hasattr(estimator, name)]
+    return names[0] if names else None
 
 
 def find_coder(estimator: BaseEstimator, X: Any = None) -> Coder:
@@ -50,7 +56,7 @@ def find_coder(estimator: BaseEstimator, X: Any = None) -> Coder:
         X = X if X is None or not before.steps else before.transform(X)
         estimator = estimator[place]
     check_is_fitted(estimator)
-    if not hasattr(estimator, "components_"):
+    if _atoms_name(estimator) is None:
         raise TypeError(
             f"{type(estimator).__name__} has no `components_`. Pass an estimator of "
             "sparsekit.decomposition, or a pipeline with one."
@@ -61,7 +67,7 @@ def find_coder(estimator: BaseEstimator, X: Any = None) -> Coder:
 def _dictionary_place(pipeline: Pipeline) -> int:
     """Return the place of the last step that has a dictionary, or is a pipeline itself."""
     steps = [step for _, step in pipeline.steps]
-    places = [k for k, s in enumerate(steps) if hasattr(s, "components_")]
+    places = [k for k, s in enumerate(steps) if _atoms_name(s)]
     return places[-1] if places else len(steps) - 1
 
 

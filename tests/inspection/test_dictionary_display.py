@@ -8,7 +8,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sparsekit.inspection import DictionaryDisplay
+from sparsekit.decomposition import SparseCoder
+from sparsekit.inspection import CodeDisplay, DictionaryDisplay
 from tests.inspection._fakes import AxisCoder
 
 
@@ -190,3 +191,14 @@ def test_a_model_that_is_not_fitted_is_refused(pyplot, estimator):
 def test_shapes_that_do_not_fit_are_refused(pyplot, options, message):
     with pytest.raises(ValueError, match=message):
         DictionaryDisplay.from_components(np.ones((3, 6)), **options)
+
+
+def test_a_coder_shows_the_dictionary_it_was_given(rng):
+    atoms = rng.standard_normal((6, 16))
+    coder = SparseCoder(atoms, transform_n_nonzero_coefs=2)
+    plain = DictionaryDisplay.from_estimator(coder)
+    np.testing.assert_array_equal(plain.components, atoms)
+    used = DictionaryDisplay.from_estimator(coder, rng.standard_normal((20, 16)))
+    assert used.use.sum() == 40
+    display = CodeDisplay.from_estimator(coder, rng.standard_normal((20, 16)))
+    assert display.use.sum() == 40
