@@ -25,12 +25,13 @@ class AtomBank(NamedTuple):
 
 @record
 class Limits(NamedTuple):
-    """When a violation, and when a distance, counts as zero."""
+    """What counts as zero: errors of products, violations, distances; a misfit in such errors."""
 
-    relative: np.floating
     rounding: np.floating
+    relative: np.floating
     dependent: np.floating
     near: np.floating
+    fit: np.floating
     every_bit: np.signedinteger
 
 
@@ -78,6 +79,9 @@ def lasso_rows(correlations, squared_norms, bank, limits, space, start, stop, ro
             return i
         floor = limits.rounding * np.sqrt(squared_norms[i])
         size = solve_signal(correlations, i, floor, bank, limits, space)
+        # NaN compares false.
+        if not misfit(correlations, i, floor, bank, space, size) <= limits.fit * floor:
+            space.doubtful[i] = True
         sort_by_atom(space, size)
         for k in range(size):
             rows.data[end] = space.coef[k]
@@ -111,7 +115,7 @@ def solve_signal(correlations, i, floor, bank, limits, space):
             size -= 1
             if not grow_factor(bank, limits, space, size, j):
                 break
-        admit(correlations, i, bank, space, size, j, begin)
+        admit(correlations, i, floor, bank, space, size, j, begin)
         size, stalled = settle(bank, space, size + 1, j)
         follow(bank, space, size)
         if stalled:
@@ -127,15 +131,17 @@ def most_violating(bank, limits, floor, space, size):
     """Return the inactive atom whose gradient exceeds its threshold by most, or -1."""
     n_atoms = bank.gram.shape[0]
     zero = floor - floor
-    factor = limits.relative
+    slack = limits.relative
     gradient, excess, thresholds = space.gradient, space.excess, bank.thresholds
     if bank.positive:
         for j in range(n_atoms):
-            beyond = gradient[j] - thresholds[j] - (factor * thresholds[j] + floor)
+            threshold = max(thresholds[j], floor)
+            beyond = gradient[j] - threshold - (slack * threshold + floor)
             excess[j] = beyond if beyond > zero else zero
     else:
         for j in range(n_atoms):
-            beyond = abs(gradient[j]) - thresholds[j] - (factor * thresholds[j] + floor)
+            threshold = max(thresholds[j], floor)
+            beyond = abs(gradient[j]) - threshold - (slack * threshold + floor)
             excess[j] = beyond if beyond > zero else zero
     for k in range(size):
         excess[space.atoms[k]] = zero
@@ -164,7 +170,7 @@ def grow_factor(bank, limits, space, size, j):
 
 
 @helper
-def admit(correlations, i, bank, space, size, j, begin):
+def admit(correlations, i, floor, bank, space, size, j, begin):
     """Put atom `j` behind the active ones, with its sign and a first coefficient."""
     gradient = space.gradient[j]
     sign = begin - begin + 1 if gradient > 0 else begin - begin - 1
@@ -172,7 +178,8 @@ def admit(correlations, i, bank, space, size, j, begin):
     space.signs[size] = sign
     space.coef[size] = begin * sign
     space.before[size] = begin * sign
-    value = correlations[i, j] - sign * bank.thresholds[j]
+    # Without a threshold, rounding errors of products would be fitted, along any null direction.
+    value = correlations[i, j] - sign * max(bank.thresholds[j], floor)
     for c in range(size):
         value -= space.factor[size, c] * space.half[c]
     space.half[size] = value * space.inverse[size]
@@ -300,6 +307,23 @@ def follow(bank, space, size):
         k += 1
     for k in range(size):
         before[k] = coef[k]
+
+
+@helper
+def misfit(correlations, i, floor, bank, space, size):
+    """Return by how much an active atom misses its threshold, from the products themselves."""
+    gram, atoms, coef = bank.gram, space.atoms, space.coef
+    worst = floor - floor
+    for k in range(size):
+        j = atoms[k]
+        gradient = correlations[i, j] - space.signs[k] * max(bank.thresholds[j], floor)
+        for c in range(size):
+            gradient -= gram[j, atoms[c]] * coef[c]
+        gradient = abs(gradient)
+        # The comparison is the other way round for NaN.
+        if not gradient <= worst:
+            worst = gradient
+    return worst
 
 
 @helper

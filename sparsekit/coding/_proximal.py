@@ -40,7 +40,8 @@ class Fista:
     max_iter : int, default=1000
         Most steps.
     tol : float, default=1e-6
-        A signal is done when its duality gap, divided by half its squared norm, is at most this.
+        A signal is done when its duality gap, divided by half its squared norm, is at most this;
+        where an atom has weight 0, when a step would move it by half this share of its norm.
 
     References
     ----------
@@ -57,28 +58,45 @@ class Fista:
 
     def encode(self, correlations: np.ndarray, squared_norms: np.ndarray, atoms: Atoms) -> CodeRows:
         """Return the codes of a block of signals, in terms of the unit atoms."""
+        return rows_of_dense(
+            self.approach(np.zeros_like(correlations), correlations, squared_norms, atoms)
+        )
+
+    def approach(
+        self,
+        codes: np.ndarray,
+        correlations: np.ndarray,
+        squared_norms: np.ndarray,
+        atoms: Atoms,
+    ) -> np.ndarray:
+        """Return dense codes that steps from `codes` lead to, nowhere worse than those."""
         thresholds, ridge = atoms.penalty(self.alpha, self.l1_ratio, self.weights)
         gram = atoms.gram + np.diag(ridge)
         step = gram.dtype.type(1.0 / largest_eigenvalue(gram))
-        done = np.zeros_like(correlations)
-        running = np.arange(len(done))
-        state = done, done, np.ones(len(done), gram.dtype)
+        measure = self._gap if (thresholds > 0).all() else self._violation
+        best, lowest = codes.copy(), self._objective(codes, correlations, gram, thresholds)
+        running = np.arange(len(codes))
+        state = codes, codes, np.ones(len(codes), gram.dtype)
         for start in range(0, self.max_iter, CHECK_EVERY):
             check_cancelled()
             for _ in range(min(CHECK_EVERY, self.max_iter - start)):
                 state = self._move(*state, correlations, gram, step, thresholds)
-            codes = state[0]
-            done[running] = codes
-            gap = self._gap(codes, correlations, gram, thresholds, squared_norms)
+            value = self._objective(state[0], correlations, gram, thresholds)
+            # Later ones are better where rounding hides it.
+            rounding = np.finfo(gram.dtype).eps * squared_norms
+            lower = value <= lowest[running] + rounding
+            best[running[lower]] = state[0][lower]
+            lowest[running[lower]] = value[lower]
             # Signals that are done stay as they are, whatever the others of the block need.
-            open_ = gap > self.tol * 0.5 * squared_norms
+            error = measure(state[0], correlations, gram, thresholds, squared_norms)
+            open_ = error > self.tol * 0.5 * squared_norms
             if not open_.any():
                 break
             running, correlations, squared_norms = (
                 array[open_] for array in (running, correlations, squared_norms)
             )
             state = tuple(array[open_] for array in state)
-        return rows_of_dense(done)
+        return best
 
     def _move(self, codes, ahead, momentum, correlations, gram, step, thresholds) -> tuple:
         """Return codes, the point ahead of them and momentum after one step."""
@@ -95,17 +113,25 @@ class Fista:
         shrunk = soft_threshold(values, thresholds).astype(values.dtype, copy=False)
         return np.maximum(shrunk, 0) if self.positive else shrunk
 
+    def _objective(self, codes, correlations, gram, thresholds) -> np.ndarray:
+        """Return the objective of each signal, less that of zeros."""
+        smooth = np.einsum("ij,ij->i", codes, 0.5 * (codes @ gram) - correlations)
+        return smooth + np.abs(codes) @ np.where(np.isfinite(thresholds), thresholds, 0.0)
+
+    def _violation(self, codes, correlations, gram, thresholds, squared_norms) -> np.ndarray:
+        """Return how far a unit step would move each signal, times its norm.
+
+        Where an atom has no penalty, no point near the residual is feasible for the dual.
+        """
+        moved = self._shrink(codes + correlations - codes @ gram, thresholds)
+        return np.abs(moved - codes).max(axis=1) * np.sqrt(squared_norms)
+
     def _gap(self, codes, correlations, gram, thresholds, squared_norms) -> np.ndarray:
         """Return the duality gap of each signal, the square part counted with the data."""
         products = codes @ gram
         gradient = correlations - products
         size = gradient if self.positive else np.abs(gradient)
-        reached = np.divide(
-            size, thresholds, out=np.where(size > 0, np.inf, 0.0), where=thresholds > 0
-        )
-        # An atom without a penalty bounds nothing once its gradient vanishes.
-        reached[:, thresholds == 0] = 0.0
-        factor = 1.0 / np.maximum(reached.max(axis=1), 1.0)
+        factor = 1.0 / np.maximum((size / thresholds).max(axis=1), 1.0)
         quadratic = np.einsum("ij,ij->i", codes, products)
         linear = np.einsum("ij,ij->i", codes, correlations)
         residual = np.maximum(squared_norms - 2.0 * linear + quadratic, 0.0)

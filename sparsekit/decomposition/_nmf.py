@@ -44,9 +44,9 @@ class SparseNMF(NonNegativeFactors):
         Number of components. "auto" and None are the number of features, or what H has where
         `init` is "custom".
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or None, default=None
-        Where to start: at random; at the non-negative parts of singular vectors, with zeros as
-        they are, filled with a constant, or filled with small random numbers; or at the W and H
-        that `fit` is given. None is "nndsvda" if X has at least `n_components` rows and columns, where
+        Where to start: at random; at the non-negative parts of singular vectors, with zeros as they
+        are, filled with a constant, or filled with small random numbers; or at the W and H that
+        `fit` is given. None is "nndsvda" if X has at least `n_components` rows and columns, where
         entries that are not observed count as zeros, and "random" otherwise.
     beta_loss : {"frobenius", "kullback-leibler"}, default="frobenius"
         The loss.

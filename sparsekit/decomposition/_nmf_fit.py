@@ -9,7 +9,7 @@ from scipy import sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit.coding._products import cut_rows
-from sparsekit.decomposition._nmf_scale import Strengths, column_sums
+from sparsekit.decomposition._nmf_scale import Strengths, column_sums, empty_columns
 from sparsekit.decomposition._nmf_steps import Steps, mean_entry
 
 # To what tolerance, and in how many sweeps at most, codes of a fixed H are solved for.
@@ -158,12 +158,11 @@ def iterate(
     components = ahead.copy()
     if strengths.on_components and not strengths.on_codes:
         strengths.fix_scale(new_codes, components, bury=False)
-    before = components.copy()
     ridge = strengths.components_ridge(new_codes)
     loss = steps.update_components(
         components, new_codes, strengths.l1_components, ridge, n_sweeps=steps.sweeps
     )()
-    keep_partners(components, before, new_codes)
+    keep_partners(components, ahead, new_codes)
     if strengths.on_codes:
         strengths.fix_scale(new_codes, components, bury=False)
     return loss + strengths.live_value(new_codes, components), new_codes, components
@@ -182,7 +181,7 @@ def shrink_to(total: float, codes: np.ndarray, components: np.ndarray) -> None:
 
 def keep_partners(new: np.ndarray, old: np.ndarray, other: np.ndarray) -> None:
     """Undo what an update did to components of which the other factor has nothing."""
-    gone = ~other.any(axis=0)
+    gone = empty_columns(other)
     if gone.any():
         new[:, gone] = old[:, gone]
 
@@ -209,8 +208,9 @@ def beyond(new: np.ndarray, old: np.ndarray, weight: float, n_jobs: int | None) 
         np.maximum(part, 0, out=part)
 
     run_blocks(fill, cut_rows(len(new), BLOCK_ROWS), n_jobs)
-    gone = ~further.any(axis=0)
-    further[:, gone] = new[:, gone]
+    gone = empty_columns(further)
+    if gone.any():
+        further[:, gone] = new[:, gone]
     return further
 
 

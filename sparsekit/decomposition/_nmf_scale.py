@@ -15,6 +15,8 @@ import numpy as np
 NEWTON_STEPS = 50
 # Squared lengths below this are rounding: their inverses overflow.
 TINY = float(np.finfo(np.float64).tiny) * 1e8
+# Rows in which most columns show that they are not zero.
+SAMPLED_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class Strengths:
     def live_value(self, codes, components):
         """Return the penalty of the components that are zero in neither factor."""
         total = self.value(codes, components)
+        if total == 0:
+            return total
         dead = dead_components(codes, components)
         if dead.any():
             total -= self.value(codes[:, dead], components[:, dead])
@@ -169,4 +173,11 @@ def column_squares(factor):
 
 def dead_components(codes, components):
     """Return which components are zero in either factor."""
-    return ~(codes.any(axis=0) & components.any(axis=0))
+    return empty_columns(codes) | empty_columns(components)
+
+
+def empty_columns(factor):
+    """Return which columns are zero."""
+    empty = ~factor[:SAMPLED_ROWS].any(axis=0)
+    empty[empty] = ~factor[:, empty].any(axis=0)
+    return empty

@@ -93,3 +93,23 @@ def test_spams_reaches_no_lower_objective(signals, dictionary):
         np.asfortranarray(signals.T), D=np.asfortranarray(D.T), lambda1=0.1, mode=2, numThreads=1
     )
     np.testing.assert_allclose(ours, theirs.T.toarray(), atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_float32_codes_stay_bounded_where_atoms_depend_on_one_another(seed):
+    rng = np.random.default_rng(seed)
+    D = (rng.random((60, 8)) < 0.3).astype(np.float32)
+    X = (rng.random((20, 8)) < 0.3).astype(np.float32)
+    weights = rng.uniform(0, 2, 60)
+    weights[rng.random(60) < 0.2] = 0
+    encoder = ActiveSetLasso(1e-3, 0.5, weights)
+    codes = codes_of(X, D, encoder).toarray()
+    exact = codes_of(X.astype(np.float64), D.astype(np.float64), encoder).toarray()
+    misfits = [((X - C @ D) ** 2).sum(axis=1) for C in (codes, exact)]
+    np.testing.assert_allclose(*misfits, atol=1e-4)
+
+
+def test_positive_codes_use_atoms_that_point_the_other_way():
+    X = np.array([[1.0], [-1.0]])
+    codes = codes_of(X, X, ActiveSetLasso(0.1, positive=True)).toarray()
+    np.testing.assert_allclose(codes, [[0.9, 0.0], [0.0, 0.9]])

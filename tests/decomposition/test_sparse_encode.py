@@ -231,3 +231,28 @@ def test_scikit_learns_checks_pass_on_a_dictionary_of_their_width(check, algorit
         else:
             return
     raise ExceptionGroup("no width passes", failures)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_exact_path_survives_equal_and_opposite_atoms(positive):
+    twins = np.vstack([D, D[:4], -D[4:8], 1e-6 * D[8:10]])
+    path = sparse_encode(X, twins, algorithm="lasso_lars", alpha=0.2, positive=positive)
+    best = sparse_encode(X, twins, algorithm="lasso", alpha=0.2, positive=positive)
+    misfits = [0.5 * ((X - C @ twins) ** 2).sum() + 0.2 * abs(C).sum() for C in (path, best)]
+    np.testing.assert_allclose(*misfits, rtol=1e-9)
+    assert not positive or path.min() >= 0
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_fista_ends_near_the_minimum_where_atoms_have_no_penalty(positive):
+    weights = np.linspace(0, 2, 25)
+    weights[:3] = 0
+    options = {"alpha": 0.7, "feature_weights": weights, "positive": positive}
+    best, near = (
+        sparse_encode(X, D, algorithm=name, **options, **more)
+        for name, more in (("lasso", {}), ("fista", {"max_iter": 20_000}))
+    )
+    misfits = [
+        0.5 * ((X - C @ D) ** 2).sum() + 0.7 * (abs(C) @ weights).sum() for C in (near, best)
+    ]
+    np.testing.assert_allclose(*misfits, rtol=1e-5)
