@@ -3,7 +3,7 @@
 from sparsekit.decomposition._coder import SparseCoder, sparse_encode
 from sparsekit.decomposition._dictionary._batch import DictionaryLearning
 from sparsekit.decomposition._dictionary._minibatch import MiniBatchDictionaryLearning
-from sparsekit.decomposition._nmf import SparseNMF
+from sparsekit.decomposition._nmf._estimator import SparseNMF
 from sparsekit.decomposition._sparse_pca._estimator import SparsePCA
 from sparsekit.decomposition._sparse_pca._minibatch import MiniBatchSparsePCA
 

@@ -10,11 +10,12 @@ from sklearn.base import clone
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from sparsekit.decomposition import SparseNMF, _nmf_fit
-from sparsekit.decomposition._nmf_fit import factorize
-from sparsekit.decomposition._nmf_scale import Strengths, balance
-from sparsekit.decomposition._nmf_start import STARTS, start_factors
-from sparsekit.decomposition._nmf_steps import STEPS, ProductSteps, make_steps
+from sparsekit.decomposition import SparseNMF
+from sparsekit.decomposition._nmf import _fit as nmf_fit
+from sparsekit.decomposition._nmf._fit import factorize
+from sparsekit.decomposition._nmf._scale import Strengths, balance
+from sparsekit.decomposition._nmf._start import STARTS, start_factors
+from sparsekit.decomposition._nmf._steps import STEPS, ProductSteps, make_steps
 
 LOSSES = ["frobenius", "kullback-leibler"]
 # alpha_W and alpha_H.
@@ -84,7 +85,7 @@ def test_the_objective_never_rises(X, beta_loss, missing, alpha_W, alpha_H, l1_r
 
 def test_single_sweeps_are_the_iterations_of_scikit_learn(X, monkeypatch):
     monkeypatch.setattr(ProductSteps, "sweeps", 1)
-    monkeypatch.setattr(_nmf_fit, "FIRST_WEIGHT", 0.0)
+    monkeypatch.setattr(nmf_fit, "FIRST_WEIGHT", 0.0)
     W, H = start(X, 3)
     ours = SparseNMF(3, init="custom", max_iter=7, tol=0).fit(X, W=W, H=H)
     theirs = NMF(3, init="custom", max_iter=7, tol=0).fit(X, W=W.copy(), H=H.copy())

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsekit.datasets import load_sms_spam
 from sparsekit.decomposition import SparseNMF
-from sparsekit.decomposition._nmf_steps import STEPS
+from sparsekit.decomposition._nmf._steps import STEPS
 from sparsekit.linear_model import AllZeroWarning
 
 DIVERGENCE = {"beta_loss": "kullback-leibler"}

@@ -10,8 +10,8 @@ from sklearn.utils.metaestimators import available_if
 
 from sparsekit._sklearn import Integral, Interval, Real, StrOptions, as_configured_sparse
 from sparsekit._validation import check_parameters, unchanged_on_error
-from sparsekit.decomposition._nmf_factors import NonNegativeFactors
-from sparsekit.decomposition._nmf_start import STARTS
+from sparsekit.decomposition._nmf._factors import NonNegativeFactors
+from sparsekit.decomposition._nmf._start import STARTS
 
 
 class SparseNMF(NonNegativeFactors):

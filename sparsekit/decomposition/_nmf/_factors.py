@@ -15,11 +15,11 @@ from sparsekit._sklearn import as_configured_sparse
 from sparsekit._validation import check_parameters, check_rows, refuse_vanishing
 from sparsekit.coding._products import self_product
 from sparsekit.coding._rows import rows_of_dense, stack_rows
-from sparsekit.decomposition._nmf_fit import Factors, factorize, solve_codes
-from sparsekit.decomposition._nmf_online import Memory, learn_batch, remember_batch, remember_fit
-from sparsekit.decomposition._nmf_scale import Strengths, column_sums
-from sparsekit.decomposition._nmf_start import given_start, start_factors
-from sparsekit.decomposition._nmf_steps import Steps, make_steps
+from sparsekit.decomposition._nmf._fit import Factors, factorize, solve_codes
+from sparsekit.decomposition._nmf._online import Memory, learn_batch, remember_batch, remember_fit
+from sparsekit.decomposition._nmf._scale import Strengths, column_sums
+from sparsekit.decomposition._nmf._start import given_start, start_factors
+from sparsekit.decomposition._nmf._steps import Steps, make_steps
 from sparsekit.linear_model import AllZeroWarning
 
 # Rows coded at a time where codes shall be sparse.
@@ -111,7 +111,15 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _check_rows(self, X: Any, *, reset: bool) -> np.ndarray | sparse.csr_array:
         """Return checked rows; NaN counts as unobserved where absent entries do."""
         allow_nan = self.missing == "unobserved"
-        X = check_rows(self, X, reset=reset, allow_nan=allow_nan, non_negative=True)
+        try:
+            X = check_rows(self, X, reset=reset, allow_nan=allow_nan, non_negative=True)
+        except ValueError as error:
+            if allow_nan or "contains NaN" not in str(error):
+                raise
+            raise ValueError(
+                'Input X contains NaN. Pass `missing="unobserved"` to fit the other entries, or '
+                "fill it in."
+            ) from None
         refuse_vanishing(X.data if sparse.issparse(X) else X, "X")
         return X
 

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from sparsekit.coding._descent import descend_rows
 from sparsekit.coding._products import multiply, self_product
-from sparsekit.decomposition._nmf_entries import (
+from sparsekit.decomposition._nmf._entries import (
     descend_divergence,
     descend_entries,
     descend_squares,
