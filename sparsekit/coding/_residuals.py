@@ -75,8 +75,7 @@ def squared_residuals(
 
     if sparse.issparse(X):
         signals = X.data, X.indices, X.indptr
-        with single_blas_thread():
-            gram = dictionary @ dictionary.T
+        gram = _exact_gram(dictionary)
 
         def visit(start: int, stop: int) -> None:
             measure_sparse(*signals, *entries, dictionary, gram, squares, start, stop)
@@ -89,6 +88,16 @@ def squared_residuals(
 
     run_blocks(visit, _blocks(X, codes), n_jobs)
     return squares
+
+
+def _exact_gram(dictionary: np.ndarray) -> np.ndarray:
+    """Return the products of the atoms in double precision: differences of them are left."""
+    gram = np.zeros((len(dictionary), len(dictionary)))
+    with single_blas_thread():
+        for start in range(0, dictionary.shape[1], BLOCK_ROWS):
+            part = dictionary[:, start : start + BLOCK_ROWS].astype(np.float64)
+            gram += part @ part.T
+    return gram
 
 
 def _blocks(X: np.ndarray | sparse.csr_array, codes: sparse.csr_array) -> list[tuple[int, int]]:
@@ -141,7 +150,7 @@ def measure_sparse(
             k = indices[a]
             product = 0.0
             for t in range(x_indptr[i], x_indptr[i + 1]):
-                product += float(x_data[t]) * dictionary[k, x_indices[t]]
+                product += float(x_data[t]) * float(dictionary[k, x_indices[t]])
             overlap = 0.0
             for b in range(indptr[i], indptr[i + 1]):
                 overlap += float(data[b]) * gram[k, indices[b]]

@@ -141,6 +141,12 @@ def make_encoder(
     ValueError
         If the algorithm does not take one of the options.
     """
+    refuse_options(algorithm, options, prefix)
+    return ALGORITHMS[algorithm].build(options, n_atoms, n_features)
+
+
+def refuse_options(algorithm: str, options: CodingOptions, prefix: str = "") -> None:
+    """Raise ValueError if an algorithm does not take one of the options."""
     chosen = ALGORITHMS[algorithm]
     for name in sorted((STEPWISE | PENALISED) - chosen.takes):
         if getattr(options, name) is not None:
@@ -154,7 +160,6 @@ def make_encoder(
         raise ValueError(
             f"algorithm={algorithm!r} cannot keep codes positive. Choose 'nn_omp' or 'lasso'."
         )
-    return chosen.build(options, n_atoms, n_features)
 
 
 def _strength(options: CodingOptions) -> float:

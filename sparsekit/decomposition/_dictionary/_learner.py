@@ -26,7 +26,12 @@ from sparsekit.decomposition._coding import CODING_CONSTRAINTS, CodingMixin, cod
 from sparsekit.decomposition._dictionary._resample import STARTS, first_dictionary
 from sparsekit.decomposition._dictionary._update import AtomSet
 from sparsekit.decomposition._dictionary._watch import Watch
-from sparsekit.decomposition._encoders import ALGORITHMS, CodingOptions, make_encoder
+from sparsekit.decomposition._encoders import (
+    ALGORITHMS,
+    CodingOptions,
+    make_encoder,
+    refuse_options,
+)
 
 LEARNING_CONSTRAINTS: dict[str, list] = CODING_CONSTRAINTS | {
     "n_components": [Interval(Integral, 1, None, closed="left"), None],
@@ -155,6 +160,8 @@ class DictionaryLearner(CallbackSupportMixin, CodingMixin, BaseEstimator):
 
     def _problem(self, X: Any, n_atoms: int) -> Learning:
         """Return what the parameters ask of a fit of so many atoms."""
+        # What `transform` would refuse is refused before the work.
+        refuse_options(self.transform_algorithm, self._transform_options(), "transform_")
         algorithm = FIT_NAMES.get(self.fit_algorithm, self.fit_algorithm)
         takes = ALGORITHMS[algorithm].takes
         count = self.fit_n_nonzero_coefs

@@ -209,6 +209,11 @@ class SparsePCA(SparseComponents):
 
     def _checked_settings(self, n_features: int) -> Settings:
         """Return the options; refuse those that the method cannot follow."""
+        if self.l1_bound is not None and self.method != "deflation":
+            raise ValueError(
+                f"`l1_bound` is for method='deflation', got method={self.method!r}. Leave it at "
+                "None: the strength of the other methods is `alpha`."
+            )
         n_components = n_features if self.n_components is None else int(self.n_components)
         if self.method == "elastic_net" and n_components > n_features:
             raise ValueError(
