@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
+from sparsekit._compile import kernel
 from sparsekit._parallel import run_tasks, single_blas_thread
 from sparsekit.coding._aligned import aligned_empty
 from sparsekit.coding._atoms import Atoms
@@ -50,7 +51,7 @@ def encode(
         pieces = run_tasks(
             lambda block: _encode_block(X[block[0] : block[1]], atoms, encoder), blocks, n_jobs
         )
-        return stack_rows(pieces, atoms.n_atoms)
+        return stack_rows(pieces, atoms.n_atoms, n_jobs)
 
 
 def encode_observed(
@@ -110,5 +111,12 @@ def _encode_block(X: Any, atoms: Atoms, encoder: Encoder) -> CodeRows:
         correlations = aligned_empty((X.shape[0], atoms.n_atoms), X.dtype)
         np.matmul(X, atoms.matrix.T, out=correlations)
     rows = encoder.encode(correlations, squared_lengths(X), atoms)
-    rows.data[:] /= atoms.divisors[rows.indices]
+    divide_by_norms(rows, atoms.divisors)
     return rows
+
+
+@kernel
+def divide_by_norms(rows, norms):
+    """Bring codes of unit atoms to the scale of the user's, in place."""
+    for k in range(rows.data.shape[0]):
+        rows.data[k] /= norms[rows.indices[k]]

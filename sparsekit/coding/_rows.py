@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._compile import record
-from sparsekit._parallel import check_cancelled
+from sparsekit._parallel import check_cancelled, run_tasks
 
 INT32_MAX = np.iinfo(np.int32).max
 
@@ -105,20 +105,26 @@ def replace_rows(rows: CodeRows, places: np.ndarray, others: CodeRows) -> CodeRo
     return replaced
 
 
-def stack_rows(blocks: Sequence[CodeRows], n_atoms: int) -> sparse.csr_array:
+def stack_rows(
+    blocks: Sequence[CodeRows], n_atoms: int, n_jobs: int | None = None
+) -> sparse.csr_array:
     """Return the rows of all blocks below one another as a sparse matrix."""
     lengths = np.concatenate([np.diff(rows.indptr) for rows in blocks])
     indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=indptr[1:])
     index_dtype = np.int32 if max(indptr[-1], n_atoms) <= INT32_MAX else np.int64
-    codes = sparse.csr_array(
-        (
-            np.concatenate([rows.data for rows in blocks]),
-            np.concatenate([rows.indices for rows in blocks]).astype(index_dtype, copy=False),
-            indptr.astype(index_dtype),
-        ),
-        shape=(len(lengths), n_atoms),
-    )
+    data = np.empty(indptr[-1], dtype=blocks[0].data.dtype)
+    indices = np.empty(indptr[-1], dtype=index_dtype)
+    ends = np.cumsum([len(rows.data) for rows in blocks])
+
+    def place(number: int) -> None:
+        rows = blocks[number]
+        inside = slice(ends[number] - len(rows.data), ends[number])
+        data[inside], indices[inside] = rows.data, rows.indices
+
+    run_tasks(place, range(len(blocks)), n_jobs)
+    arrays = data, indices, indptr.astype(index_dtype)
+    codes = sparse.csr_array(arrays, shape=(len(lengths), n_atoms))
     codes.has_sorted_indices = True
     codes.has_canonical_format = True
     return codes
