@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from sparsekit._parallel import run_tasks, single_blas_thread
 from sparsekit._sklearn import Interval, StrOptions, validate_parameter_constraints
 from sparsekit._validation import check_array_parameter
-from sparsekit._validation._arrays import refuse_foreign
 from sparsekit.coding import Atoms, OrthogonalPursuit, encode
 from sparsekit.coding._encode import squared_lengths
 from sparsekit.coding._residuals import squared_residuals
@@ -278,7 +277,6 @@ def _given_atoms(dictionary: Any, denoiser: Denoiser, n_components: int) -> np.n
     if isinstance(dictionary, BaseEstimator):
         check_is_fitted(dictionary)
         dictionary = getattr(dictionary, "components_", dictionary)
-    refuse_foreign(dictionary, "dictionary")
     atoms = check_array_parameter(dictionary, "dictionary", dtype=np.float32, order="C")
     n_features = denoiser.grid.n_features
     if atoms.shape[1] != n_features:
