@@ -55,7 +55,9 @@ def _observed_fit(make: Callable, X, steps: int) -> Curve:
             count += 1
             seconds = clock() - start
             if count in wanted or seconds > limit:
-                kept.append((count, seconds, state["components"].copy()))
+                # scikit-learn hands over its local variables, ours has a name for it.
+                atoms = state["components" if "components" in state else "dictionary"]
+                kept.append((count, seconds, atoms.copy()))
             if count >= steps or seconds > limit:
                 raise _Enough
 
