@@ -24,7 +24,7 @@ class SparseNMF(NonNegativeFactors):
                      + alpha_H * n_samples  * (l1_ratio * |H|_1 + (1 - l1_ratio) / 2 * |H|_2^2)
 
     where the loss is ``1/2 |X - W H|_2^2`` or the generalised Kullback-Leibler divergence, over all
-    entries or over observed ones. |.|_1 and |.|_2 run over all entries of a matrix.
+    entries or over observed ones. Both norms run over all entries of a matrix.
 
     The product W H leaves the scale between a column of W and its row of H open, and a penalty on
     one factor alone could be evaded by moving weight to the other. So the scale is fixed:
