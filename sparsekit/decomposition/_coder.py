@@ -25,7 +25,7 @@ from sparsekit.decomposition._coding import (
 )
 from sparsekit.decomposition._encoders import ALGORITHMS, CodingOptions, make_encoder
 
-MISSING = [None, np.nan]
+MISSING = [None, "nan"]
 OPTION_CONSTRAINTS: dict[str, list] = {
     "algorithm": [StrOptions(set(ALGORITHMS))],
     "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],

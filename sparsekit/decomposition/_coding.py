@@ -147,5 +147,13 @@ def dressed_codes(
 ) -> np.ndarray | sparse.csr_array | sparse.csr_matrix:
     """Return codes as the user wants them: sparse or dense, signs together or apart."""
     if split_sign:
-        codes = sparse.hstack([codes.maximum(0), (-codes).maximum(0)], format="csr")
+        codes = sparse.hstack([positive_part(codes), positive_part(-codes)], format="csr")
     return as_configured_sparse(codes) if as_sparse else codes.toarray()
+
+
+def positive_part(codes: sparse.csr_array) -> sparse.csr_array:
+    """Return the positive coefficients, in their data type."""
+    kept = codes.copy()
+    np.maximum(kept.data, 0, out=kept.data)
+    kept.eliminate_zeros()
+    return kept
