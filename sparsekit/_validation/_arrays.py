@@ -46,7 +46,14 @@ def refuse_overflow(values: np.ndarray, name: str, estimator: Any) -> None:
         _refuse_scale(values, name, "overflow")
 
 
-def refuse_range(values: np.ndarray, name: str, estimator: Any, *, allow_nan: bool = False) -> None:
+def refuse_range(
+    values: np.ndarray,
+    name: str,
+    estimator: Any,
+    *,
+    allow_nan: bool = False,
+    nan_remedy: str = "",
+) -> None:
     """Raise ValueError unless all values are finite and have squares in their own data type."""
     if get_config()["assume_finite"]:
         return
@@ -55,6 +62,8 @@ def refuse_range(values: np.ndarray, name: str, estimator: Any, *, allow_nan: bo
         values = values[~np.isnan(values)]
         squares = _sum_of_squares(values)
     if not np.isfinite(squares):
+        if nan_remedy and np.isnan(values).any():
+            raise ValueError(f"Input {name} contains NaN. {nan_remedy}, or fill it in.")
         assert_all_finite(values, estimator_name=type(estimator).__name__, input_name=name)
         if np.abs(values).max() > LARGEST[values.dtype]:
             _refuse_scale(values, name, "overflow")

@@ -19,6 +19,7 @@ def check_rows(
     allow_nan: bool = False,
     non_negative: bool = False,
     min_samples: int = 1,
+    nan_remedy: str = "",
 ) -> np.ndarray | sparse.csr_array:
     """Return the X of an unsupervised fit or of a transform as kernels over rows want it.
 
@@ -40,6 +41,8 @@ def check_rows(
         Whether a negative value is an error.
     min_samples : int, default=1
         Least number of rows.
+    nan_remedy : str, default=""
+        What the message on NaN advises, where the estimator can be told to allow it.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def check_rows(
     if sparse.issparse(X) and not sparse.issparse(given):
         X = canonical(X, "csr")
     values = X.data if sparse.issparse(X) else X
-    refuse_range(values, "X", estimator, allow_nan=allow_nan)
+    refuse_range(values, "X", estimator, allow_nan=allow_nan, nan_remedy=nan_remedy)
     if non_negative and (values < 0).any():
         raise ValueError(
             f"Negative values in data passed to {type(estimator).__name__}: `X` holds "

@@ -54,6 +54,7 @@ class WorkSpace(NamedTuple):
 
 
 def work_space(n_signals: int, n_atoms: int, most: int, dtype: np.dtype) -> WorkSpace:
+    """Return the space for one block of signals, and for `most` active atoms of each."""
     excess = aligned_empty((1, n_atoms), dtype)
     vectors = [np.empty(most + 1, dtype) for _ in range(5)]
     return WorkSpace(

@@ -268,6 +268,7 @@ class SparseCoder(CodingMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
+        tags.input_tags.allow_nan = self.missing_values is not None
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -293,15 +294,8 @@ class SparseCoder(CodingMixin, BaseEstimator):
 
     def _read(self, X: Any, *, reset: bool) -> np.ndarray | sparse.csr_array:
         allow_nan = self.missing_values is not None and not sparse.issparse(X)
-        try:
-            X = check_rows(self, X, reset=reset, allow_nan=allow_nan)
-        except ValueError as error:
-            if self.missing_values is not None or "contains NaN" not in str(error):
-                raise
-            raise ValueError(
-                "Input X contains NaN. Pass `missing_values=nan` to fit codes to the other entries "
-                "of dense X, or fill it in."
-            ) from None
+        remedy = "Pass `missing_values=nan` to fit codes to the other entries of dense X"
+        X = check_rows(self, X, reset=reset, allow_nan=allow_nan, nan_remedy=remedy)
         n_features = self._dictionary.shape[1]
         if X.shape[1] != n_features:
             raise ValueError(

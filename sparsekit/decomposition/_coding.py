@@ -47,7 +47,6 @@ class CodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = getattr(self, "missing_values", None) is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -103,8 +102,7 @@ class CodingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return codes @ self._dictionary.astype(codes.dtype, copy=False)
 
     def _check_rows(self, X: Any) -> np.ndarray | sparse.csr_array:
-        allow_nan = getattr(self, "missing_values", None) is not None and not sparse.issparse(X)
-        return check_rows(self, X, reset=False, allow_nan=allow_nan)
+        return check_rows(self, X, reset=False)
 
     def _transform_options(self) -> CodingOptions:
         return CodingOptions(

@@ -111,15 +111,10 @@ class NonNegativeFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _check_rows(self, X: Any, *, reset: bool) -> np.ndarray | sparse.csr_array:
         """Return checked rows; NaN counts as unobserved where absent entries do."""
         allow_nan = self.missing == "unobserved"
-        try:
-            X = check_rows(self, X, reset=reset, allow_nan=allow_nan, non_negative=True)
-        except ValueError as error:
-            if allow_nan or "contains NaN" not in str(error):
-                raise
-            raise ValueError(
-                'Input X contains NaN. Pass `missing="unobserved"` to fit the other entries, or '
-                "fill it in."
-            ) from None
+        remedy = 'Pass `missing="unobserved"` to fit the other entries'
+        X = check_rows(
+            self, X, reset=reset, allow_nan=allow_nan, non_negative=True, nan_remedy=remedy
+        )
         refuse_vanishing(X.data if sparse.issparse(X) else X, "X")
         return X
 
