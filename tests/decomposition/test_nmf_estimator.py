@@ -270,3 +270,10 @@ def test_negative_data_are_refused(missing):
 def test_a_clone_fits_the_same(X):
     nmf = SparseNMF(3, random_state=0).fit(X)
     np.testing.assert_array_equal(clone(nmf).fit(X).components_, nmf.components_)
+
+
+def test_nan_is_refused_with_the_parameter_that_allows_it(X):
+    holes = X.toarray()
+    holes[0, 0] = np.nan
+    with pytest.raises(ValueError, match='contains NaN. Pass `missing="unobserved"`'):
+        SparseNMF(2).fit(holes)

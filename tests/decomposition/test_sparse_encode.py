@@ -122,7 +122,7 @@ def test_positive_codes_are_positive(algorithm):
 def test_nan_is_refused_unless_it_means_missing():
     holes = X.copy()
     holes[0, 0] = np.nan
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match="contains NaN. Pass `missing_values=nan`"):
         sparse_encode(holes, D)
     codes = sparse_encode(holes, D, missing_values=np.nan)
     expected = sparse_encode(X[:1, 1:], D[:, 1:])
