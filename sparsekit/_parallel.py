@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from typing import NamedTuple
 
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
@@ -54,7 +55,8 @@ def run_tasks(function, tasks, n_jobs=None):
             cancelled.set()
             raise
 
-    with ThreadPoolExecutor(n_threads) as pool:
+    initializer = _enter_for_good if _inside_single_blas_thread() else None
+    with ThreadPoolExecutor(n_threads, initializer=initializer) as pool:
         futures = [pool.submit(call, task) for task in tasks]
         try:
             errors = [future.exception() for future in futures]
@@ -70,7 +72,8 @@ def run_tasks(function, tasks, n_jobs=None):
 class _SharedLimit:
     """One BLAS thread while anyone in the process needs it so; then what the user had set.
 
-    The limit belongs to the process: of several threads the first sets it, the last lifts it.
+    For libraries whose number of threads belongs to the process: of several threads that need the
+    limit the first sets it, and the last lifts it.
     """
 
     def __init__(self):
@@ -80,8 +83,8 @@ class _SharedLimit:
         """Set the limit if nobody has."""
         with self.lock:
             if self.users == 0:
-                self.limit = _controller().limit(limits=1, user_api="blas")
-                self.limit.__enter__()
+                _let_any_thread_limit()
+                self.limit = _libraries().of_process.limit(limits=1)
             self.users += 1
 
     def leave(self):
@@ -89,15 +92,38 @@ class _SharedLimit:
         with self.lock:
             self.users -= 1
             if self.users == 0:
-                self.limit.__exit__(None, None, None)
+                _let_any_thread_limit()
+                self.limit.restore_original_limits()
+                _let_any_thread_limit()
 
 
-_one_thread = _SharedLimit()
+_process_limit = _SharedLimit()
+
+
+class _Libraries(NamedTuple):
+    of_process: ThreadpoolController
+    of_thread: ThreadpoolController
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _libraries() -> _Libraries:
+    """Return the linear algebra libraries, apart by whose their number of threads is."""
+    every, paths = ThreadpoolController().select(user_api="blas"), ([], [])
+    for library in every.lib_controllers:
+        layer = getattr(library, "threading_layer", None)
+        of_thread = library.internal_api == "mkl" or layer == "openmp"
+        paths[of_thread].append(library.filepath)
+    return _Libraries(*(every.select(filepath=found) for found in paths))
+
+
+def _let_any_thread_limit():
+    """Take from threadpoolctl 3.8 that only one thread may set, and lift, a process's limit.
+
+    Others' calls would do nothing, without a word, until that thread ends or lifts its own.
+    """
+    for library in _libraries().of_process.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 @contextmanager
@@ -107,14 +133,30 @@ def single_blas_thread() -> Iterator[None]:
     Its threads wait for one another by spinning, which makes the small systems here many times
     slower where another process wants the core; and its sums depend on their number.
     """
-    _one_thread.enter()
-    try:
+    if _inside_single_blas_thread():
         yield
+        return
+    _process_limit.enter()
+    try:
+        with _libraries().of_thread.limit(limits=1):
+            _here.one_blas_thread = True
+            yield
     finally:
-        _one_thread.leave()
+        _here.one_blas_thread = False
+        _process_limit.leave()
+
+
+def _inside_single_blas_thread() -> bool:
+    return getattr(_here, "one_blas_thread", False)
+
+
+def _enter_for_good():
+    """Keep a thread that a thread inside `single_blas_thread` waits for to one BLAS thread."""
+    _libraries().of_thread.limit(limits=1)
+    _here.one_blas_thread = True
 
 
 def blas_threads() -> dict[str, int]:
     """Return the number of threads of each linear algebra library, by its name."""
-    pools = _controller().info()
-    return {p["internal_api"]: p["num_threads"] for p in pools if p["user_api"] == "blas"}
+    infos = [*_libraries().of_process.info(), *_libraries().of_thread.info()]
+    return {info["internal_api"]: info["num_threads"] for info in infos}

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pytest
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from sparsekit._parallel import (
     blas_threads,
@@ -155,3 +156,44 @@ def test_one_blas_thread_inside_and_the_users_number_after():
 
         assert all(found == {1} for found in pool.map(look, range(20)))
     assert blas_threads() == before
+
+
+def in_turn(*steps):
+    """Run each step of two threads' generators, `(thread, ...)`, one after another."""
+    results = []
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for thread, step in steps:
+            results.append((first, second)[thread].submit(step).result(SECONDS))
+    return results
+
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_the_last_of_two_threads_lifts_the_limit(first_to_leave):
+    before, limits = blas_threads(), (single_blas_thread(), single_blas_thread())
+    steps = [(0, limits[0].__enter__), (1, limits[1].__enter__)]
+    for thread in (first_to_leave, 1 - first_to_leave):
+        steps += [(0, blas_threads), (thread, lambda one=limits[thread]: one.__exit__(*[None] * 3))]
+    seen = in_turn(*steps)
+    assert set(seen[2].values()) == set(seen[4].values()) == {1}
+    assert blas_threads() == before
+
+
+def test_a_limit_of_the_user_s_holds_before_and_after():
+    before = blas_threads()
+    with threadpool_limits(limits=2, user_api="blas"):
+        outer = blas_threads()
+        with ThreadPoolExecutor(1) as pool, single_blas_thread():
+            assert set(blas_threads().values()) == {1}
+            assert set(pool.submit(blas_threads).result().values()) == {1}
+        assert blas_threads() == outer
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(inner_threads).result() == {1}
+        assert blas_threads() == outer
+    assert blas_threads() == before
+
+
+def inner_threads():
+    """Return the numbers of threads seen by the threads of a batch that needs one each."""
+    with single_blas_thread():
+        seen = run_tasks(lambda _: set(blas_threads().values()), range(4), 2)
+    return set().union(*seen)
