@@ -34,7 +34,7 @@ def run_script(script, folder, **environment):
 
 
 INTERRUPTED = """
-import os, signal, threading, time, warnings
+import copy, os, signal, threading, time, warnings
 import numpy as np
 from scipy import sparse
 from sparsekit.linear_model import Lasso, LassoCV, SparseLogisticRegression
@@ -70,19 +70,24 @@ def seconds_until_honoured(seconds):
     threading.Thread(target=press, args=(seconds, honoured, presses)).start()
     try:
         try:
-            estimator.fit(X, y)
-            time.sleep(60)
+            while True:  # On a fast machine a fit may end before the signal comes.
+                fitting = copy.copy(estimator)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    fitting.fit(X, y)
         finally:
             honoured.set()
     except KeyboardInterrupt:
         # Wall time where the machine is free, CPU time where it is not.
         wall, cpu = time.perf_counter() - presses[0][0], time.process_time() - presses[0][1]
-        assert vars(estimator).keys() == fitted.keys(), "half-fitted, or fitted before the signal"
-        assert all(vars(estimator)[name] is fitted[name] for name in fitted)
+        assert vars(fitting).keys() == fitted.keys(), "half-fitted"
+        assert all(vars(fitting)[name] is fitted[name] for name in fitted)
         return min(wall, cpu / threads)
 
 # All kernels are compiled before the time counts: LLVM cannot be interrupted.
-seconds_until_honoured(1.5)
+for _ in range(5):
+    if seconds_until_honoured(1.5) < 0.3:
+        break
 print(*[seconds_until_honoured(seconds) for seconds in (0.05, 0.4, 0.9)])
 """
 CTRL_C = {
