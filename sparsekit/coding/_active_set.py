@@ -127,4 +127,4 @@ class ActiveSetLasso:
         rises = np.einsum("ij,ij->i", codes, 0.5 * (codes @ atoms.gram) - products) > 0
         codes[rises] = 0.0
         steps = Fista(self.alpha, self.l1_ratio, self.weights, self.positive, MOST_STEPS)
-        return rows_of_dense(steps.approach(codes, products, squared_norms[places], atoms))
+        return rows_of_dense(steps.approach(codes, products, squared_norms[places], atoms)[0])

@@ -1,5 +1,6 @@
 """Encode many signals with one dictionary, in blocks whose products stay in the cache."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +23,12 @@ class Encoder(Protocol):
 
 
 def encode(
-    X: np.ndarray | sparse.csr_array, atoms: Atoms, encoder: Encoder, *, n_jobs: int | None = None
+    X: np.ndarray | sparse.csr_array,
+    atoms: Atoms,
+    encoder: Encoder,
+    *,
+    n_jobs: int | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> sparse.csr_array:
     """Return the codes of every row of X in terms of the dictionary that `atoms` was made from.
 
@@ -36,6 +42,8 @@ def encode(
         The algorithm.
     n_jobs : int, default=None
         Threads; the result does not depend on them.
+    report : callable, default=None
+        Told, at the end, how many signals a limit of steps kept from their tolerance.
 
     Returns
     -------
@@ -51,11 +59,18 @@ def encode(
         pieces = run_tasks(
             lambda block: _encode_block(X[block[0] : block[1]], atoms, encoder), blocks, n_jobs
         )
-        return stack_rows(pieces, atoms.n_atoms, n_jobs)
+    if report is not None:
+        report(sum(rows.n_unfinished for rows in pieces))
+    return stack_rows(pieces, atoms.n_atoms, n_jobs)
 
 
 def encode_observed(
-    X: np.ndarray, dictionary: np.ndarray, encoder: Encoder, *, n_jobs: int | None = None
+    X: np.ndarray,
+    dictionary: np.ndarray,
+    encoder: Encoder,
+    *,
+    n_jobs: int | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> sparse.csr_array:
     """Return the codes that fit the entries of each row which are not NaN.
 
@@ -71,6 +86,8 @@ def encode_observed(
         The algorithm.
     n_jobs : int, default=None
         Threads; the result does not depend on them.
+    report : callable, default=None
+        Told, at the end, how many signals a limit of steps kept from their tolerance.
 
     Returns
     -------
@@ -83,13 +100,18 @@ def encode_observed(
     ends = np.cumsum(np.bincount(group_of_row, minlength=len(masks)))
     groups = np.split(order, ends[:-1])
 
+    unfinished: list[int] = []
+
     def encode_group(group: int) -> sparse.csr_array:
         seen, rows = masks[group], groups[group]
         atoms = Atoms.from_dictionary(np.ascontiguousarray(dictionary[:, seen]))
-        return encode(np.ascontiguousarray(X[rows][:, seen]), atoms, encoder)
+        signals = np.ascontiguousarray(X[rows][:, seen])
+        return encode(signals, atoms, encoder, report=unfinished.append)
 
     with single_blas_thread():
         pieces = run_tasks(encode_group, range(len(masks)), n_jobs)
+    if report is not None:
+        report(sum(unfinished))
     codes = sparse.vstack(pieces, format="csr")
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))

@@ -12,6 +12,8 @@ from sparsekit.penalties._base import soft_threshold
 
 # Steps of Fista between two looks at the duality gaps.
 CHECK_EVERY = 10
+# Relative gaps below so many rounding errors are not told from zero.
+ROUNDED = 64
 # Iterative hard thresholding ends where a step gains less than this share of the squared norm.
 SETTLED = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-7}
 STABLE = 0.99
@@ -58,9 +60,8 @@ class Fista:
 
     def encode(self, correlations: np.ndarray, squared_norms: np.ndarray, atoms: Atoms) -> CodeRows:
         """Return the codes of a block of signals, in terms of the unit atoms."""
-        return rows_of_dense(
-            self.approach(np.zeros_like(correlations), correlations, squared_norms, atoms)
-        )
+        zeros = np.zeros_like(correlations)
+        return rows_of_dense(*self.approach(zeros, correlations, squared_norms, atoms))
 
     def approach(
         self,
@@ -68,13 +69,15 @@ class Fista:
         correlations: np.ndarray,
         squared_norms: np.ndarray,
         atoms: Atoms,
-    ) -> np.ndarray:
-        """Return dense codes that steps from `codes` lead to, nowhere worse than those."""
+    ) -> tuple[np.ndarray, int]:
+        """Return where steps from `codes` lead to, nowhere worse, and how many are not done."""
         thresholds, ridge = atoms.penalty(self.alpha, self.l1_ratio, self.weights)
         gram = atoms.gram + np.diag(ridge)
         step = gram.dtype.type(1.0 / largest_eigenvalue(gram))
         measure = self._gap if (thresholds > 0).all() else self._violation
         best, lowest = codes.copy(), self._objective(codes, correlations, gram, thresholds)
+        # A gap is a difference of numbers that are rounded.
+        enough = max(self.tol, ROUNDED * float(np.finfo(gram.dtype).eps))
         running = np.arange(len(codes))
         state = codes, codes, np.ones(len(codes), gram.dtype)
         for start in range(0, self.max_iter, CHECK_EVERY):
@@ -89,14 +92,14 @@ class Fista:
             lowest[running[lower]] = value[lower]
             # Signals that are done stay as they are, whatever the others of the block need.
             error = measure(state[0], correlations, gram, thresholds, squared_norms)
-            open_ = error > self.tol * 0.5 * squared_norms
-            if not open_.any():
-                break
+            open_ = error > 0.5 * enough * squared_norms
             running, correlations, squared_norms = (
                 array[open_] for array in (running, correlations, squared_norms)
             )
             state = tuple(array[open_] for array in state)
-        return best
+            if not len(running):
+                break
+        return best, len(running)
 
     def _move(self, codes, ahead, momentum, correlations, gram, step, thresholds) -> tuple:
         """Return codes, the point ahead of them and momentum after one step."""
@@ -192,7 +195,7 @@ class HardThresholding:
             codes[running[better]] = moved[better]
             enough = squared_norms[running] + 2.0 * after <= self.tol
             running = running[better & ~enough]
-        return rows_of_dense(codes)
+        return rows_of_dense(codes, len(running))
 
     def _step(self, codes: np.ndarray, gradient: np.ndarray, gram: np.ndarray) -> np.ndarray:
         """Return the codes after a step that is exact on the support, shorter where it changes."""

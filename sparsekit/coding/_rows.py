@@ -24,11 +24,14 @@ class CodeRows(NamedTuple):
         Their atoms, int32.
     indptr : ndarray of shape (n_rows + 1,)
         Where each row begins, int64.
+    n_unfinished : int, default=0
+        Rows that a limit of steps kept from their tolerance.
     """
 
     data: np.ndarray
     indices: np.ndarray
     indptr: np.ndarray
+    n_unfinished: int = 0
 
 
 def empty_rows(n_rows: int, capacity: int, dtype: np.dtype) -> CodeRows:
@@ -46,10 +49,11 @@ def trimmed(rows: CodeRows) -> CodeRows:
     return CodeRows(rows.data[:n_entries].copy(), rows.indices[:n_entries].copy(), rows.indptr)
 
 
-def rows_of_dense(codes: np.ndarray) -> CodeRows:
+def rows_of_dense(codes: np.ndarray, n_unfinished: int = 0) -> CodeRows:
     """Return a dense block of codes as rows."""
     stored = sparse.csr_array(codes)
-    return CodeRows(stored.data, stored.indices.astype(np.int32, copy=False), stored.indptr)
+    indices = stored.indices.astype(np.int32, copy=False)
+    return CodeRows(stored.data, indices, stored.indptr, n_unfinished)
 
 
 def write_rows(

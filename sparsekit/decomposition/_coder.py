@@ -115,6 +115,11 @@ def sparse_encode(
         If an option is given to an algorithm that does not take it, or X and the dictionary differ
         in their number of features.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If `max_iter` ends "fista" or "iht" before all rows have reached `tol`.
+
     References
     ----------
     Pati, Rezaiifar, Krishnaprasad (1993), "Orthogonal matching pursuit".

@@ -1,11 +1,13 @@
 """What every estimator with a dictionary can do: code rows by its atoms, and put them together."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sparsekit._sklearn import (
@@ -135,9 +137,20 @@ def code_rows(
     """Return codes of checked rows in their data type; NaN in dense X counts as missing."""
     dictionary = np.asarray(dictionary, dtype=X.dtype)
     encoder = make_encoder(algorithm, options, *dictionary.shape, prefix)
+
+    def report(n_unfinished: int) -> None:
+        if n_unfinished:
+            warnings.warn(
+                f"algorithm={algorithm!r} stopped after {options.max_iter} steps with "
+                f"{n_unfinished} of {X.shape[0]} codes short of their tolerance. Increase "
+                f"`{prefix}max_iter`, or choose 'lasso' or 'omp', which end by themselves.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
     if not sparse.issparse(X) and np.isnan(X).any():
-        return encode_observed(X, dictionary, encoder, n_jobs=n_jobs)
-    return encode(X, Atoms.from_dictionary(dictionary), encoder, n_jobs=n_jobs)
+        return encode_observed(X, dictionary, encoder, n_jobs=n_jobs, report=report)
+    return encode(X, Atoms.from_dictionary(dictionary), encoder, n_jobs=n_jobs, report=report)
 
 
 def dressed_codes(

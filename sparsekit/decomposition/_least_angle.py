@@ -64,7 +64,7 @@ class LeastAngle:
             exact = ActiveSetLasso(self.alpha, positive=self.positive)
             rows = exact.encode(correlations[lost], squared_norms[lost], kept)
             shape = len(lost), kept.n_atoms
-            of_unit[lost] = sparse.csr_array(tuple(rows), shape=shape).toarray()
+            of_unit[lost] = sparse.csr_array(rows[:3], shape=shape).toarray()
         on_all = np.zeros((len(codes), atoms.n_atoms), dtype=atoms.dtype)
         on_all[:, distinct] = of_unit
         return rows_of_dense(on_all)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.decomposition import sparse_encode as sklearn_encode
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import orthogonal_mp
 from sklearn.pipeline import make_pipeline
@@ -256,3 +257,20 @@ def test_fista_ends_near_the_minimum_where_atoms_have_no_penalty(positive):
         0.5 * ((X - C @ D) ** 2).sum() + 0.7 * (abs(C) @ weights).sum() for C in (near, best)
     ]
     np.testing.assert_allclose(*misfits, rtol=1e-5)
+
+
+@pytest.mark.parametrize("missing_values", [None, np.nan])
+@pytest.mark.parametrize(
+    ("algorithm", "options"), [("fista", {"alpha": 0.1}), ("iht", {"n_nonzero_coefs": 3})]
+)
+def test_codes_that_a_limit_of_steps_cuts_short_are_counted(algorithm, options, missing_values):
+    rng = np.random.default_rng(4)
+    dictionary = rng.standard_normal((30, 20)) + 1.0
+    X = rng.standard_normal((12, 20))
+    X[:3] = 0.0  # Their codes are done at once.
+    if missing_values is not None:
+        X[5:, 0] = np.nan
+    options |= {"algorithm": algorithm, "missing_values": missing_values}
+    with pytest.warns(ConvergenceWarning, match="9 of 12 codes.*Increase `max_iter`"):
+        sparse_encode(X, dictionary, max_iter=2, **options)
+    sparse_encode(X, dictionary, max_iter=20_000, **options)
