@@ -144,7 +144,11 @@ def _learners():
 def _shrinkages():
     for shape in ("soft", "hard", "garrote", "firm"):
         for short, times in (("f64", 1.3), ("f32", 1.7)):
-            goals = (Goal("copyto", 1.0 / times), Goal("pywt", 5.0, "sparsekit-new"))
+            goals = (
+                Goal("copyto", 1.0 / times),
+                Goal("copy", 1.0 / times, "sparsekit-new"),
+                Goal("pywt", 5.0, "sparsekit-new"),
+            )
             yield Row(
                 f"{shape}-{short}",
                 "shrink",

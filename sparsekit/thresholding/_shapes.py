@@ -1,6 +1,5 @@
 """Shapes: soft, hard, firm and garrote thresholding of dense and sparse data."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,8 @@ from scipy import sparse
 
 from sparsekit._validation._arrays import refuse_foreign
 from sparsekit._validation._sparse import canonical
+from sparsekit.thresholding._blocks import blocks
 from sparsekit.thresholding._formulas import SHRINK
-
-# Values per call of a kernel: about ten milliseconds.
-BLOCK = 1 << 23
 
 # One for most shapes, a lower and an upper one for the firm shape.
 Thresholds = tuple[np.ndarray, ...]
@@ -293,7 +290,7 @@ def _shrink_contiguous(name: str, x: np.ndarray, thresholds: Thresholds, out: np
     by_row, by_column = (n > 1 for n in low.shape)
     n_columns = x.shape[-1] if by_row or 1 < low.size < x.size else x.size
     x, out = x.reshape(-1, n_columns), out.reshape(-1, n_columns)
-    for rows, columns in _blocks(*x.shape):
+    for rows, columns in blocks(out):
         part = rows if by_row else slice(None), columns if by_column else slice(None)
         SHRINK[name](x[rows, columns], low[part], high[part], out[rows, columns])
 
@@ -310,17 +307,6 @@ def _beside(shape: tuple[int, ...], threshold: np.ndarray) -> np.ndarray:
     if threshold.shape[-1] == 1:
         return np.broadcast_to(threshold[..., 0], shape[:-1]).reshape(-1, 1)
     return np.broadcast_to(threshold, shape).reshape(1, -1)
-
-
-def _blocks(n_rows: int, n_columns: int) -> Iterator[tuple[slice, slice]]:
-    """Yield blocks of whole rows, or pieces of the only row."""
-    if n_rows == 1:
-        for start in range(0, n_columns, BLOCK):
-            yield slice(None), slice(start, start + BLOCK)
-        return
-    step = max(BLOCK // n_columns, 1)
-    for start in range(0, n_rows, step):
-        yield slice(start, start + step), slice(None)
 
 
 def _may_hold(out: np.ndarray, source: np.ndarray) -> bool:

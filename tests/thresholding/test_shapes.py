@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from sparsekit.thresholding import _shapes, firm, garrote, hard, shrink, soft
+from sparsekit.thresholding import _blocks, firm, garrote, hard, shrink, soft
 
 FORMATS = ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"]
 NAMES = ["soft", "hard", "firm", "garrote"]
@@ -119,11 +119,40 @@ def _fits(threshold, values):
         return False
 
 
-def test_blocks_meet_without_a_seam(x, monkeypatch):
-    monkeypatch.setattr(_shapes, "BLOCK", 7)
-    rows, columns = np.abs(x[:, :, :1]) + 0.1, np.arange(4) / 4
-    for t in (0.5, rows, columns, np.abs(x)):
-        np.testing.assert_array_equal(soft(x, t), soft_formula(x, t))
+@pytest.fixture(params=[16, 32, 64, 256, 1 << 20])
+def small_pages(request, monkeypatch):
+    monkeypatch.setattr(_blocks, "LEAST_SPLIT", 0)
+    monkeypatch.setattr(_blocks, "HUGE_PAGE", request.param)
+    monkeypatch.setattr(_blocks, "PAGE", request.param // 4)
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_blocks_meet_without_a_seam(x, dtype):
+    x = x.astype(dtype)
+    rows, columns = np.abs(x[:, :, :1]) + dtype(0.125), np.arange(4, dtype=dtype) / 4
+    for t in (dtype(0.5), rows, columns, np.abs(x)):
+        expected = soft_formula(x, t)
+        np.testing.assert_array_equal(soft(x, t), expected)
+        values = x.copy()
+        np.testing.assert_array_equal(soft(values, t, out=values), expected)
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("shape", [(1, 200), (50, 4), (200, 1), (3, 70), (1, 1)])
+@pytest.mark.parametrize("offset", [0, 1, 5])
+def test_blocks_cover_every_value_once_and_begin_near_the_end_of_a_page(shape, offset):
+    written = np.zeros(offset + np.prod(shape))[offset:].reshape(shape)
+    unit = written.itemsize if len(written) == 1 else written[0].nbytes
+    begun = {}
+    for rows, columns in _blocks.blocks(written):
+        written[rows, columns] += 1
+        last = written[rows, columns][-1, -1:].ctypes.data
+        begun.setdefault(last // _blocks.HUGE_PAGE, last % _blocks.HUGE_PAGE)
+    assert np.all(written == 1)
+    if unit + _blocks.PAGE < _blocks.HUGE_PAGE:
+        *places, _ = begun.values()
+        assert all(place >= _blocks.HUGE_PAGE - _blocks.PAGE - unit for place in places)
 
 
 def test_a_scalar_stays_a_scalar_and_nothing_stays_nothing():
