@@ -6,6 +6,8 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils.validation import assert_all_finite
 
+from sparsekit._parallel import single_blas_thread
+
 # Arrays that NumPy would convert without a word: by a copy off the device, or by computing a graph.
 TO_HOST = {
     "cupy": "a CuPy array; move it to host memory with `cupy.asnumpy({name})`",
@@ -77,8 +79,9 @@ def refuse_vanishing(values: np.ndarray, name: str) -> None:
 
 
 def _sum_of_squares(values: np.ndarray) -> float:
-    # One pass tells whether all are finite, and kernels do square every value.
-    with np.errstate(over="ignore", invalid="ignore"):
+    # One pass tells whether all are finite, and kernels do square every value. A second BLAS thread
+    # gains nothing on memory, and would go on spinning on a core that the next work wants.
+    with np.errstate(over="ignore", invalid="ignore"), single_blas_thread():
         if values.flags.c_contiguous or values.flags.f_contiguous:
             return np.vdot(values.ravel("K"), values.ravel("K"))
         return np.einsum("ij,ij->", values, values)
