@@ -1,5 +1,6 @@
-"""Choose the strength of a penalty by cross-validation, one warm-started path per fold."""
+"""Choose parameters by cross-validation: warm-started paths, and folds that hide entries."""
 
+from sparsekit.matrix._entries import SparseEntries, hold_out_entries
 from sparsekit.model_selection._path_search import PathGridSearchCV
 
-__all__ = ["PathGridSearchCV"]
+__all__ = ["PathGridSearchCV", "SparseEntries", "hold_out_entries"]
