@@ -6,6 +6,7 @@ from sparsekit.decomposition._dictionary._minibatch import MiniBatchDictionaryLe
 from sparsekit.decomposition._nmf._estimator import SparseNMF
 from sparsekit.decomposition._sparse_pca._estimator import SparsePCA
 from sparsekit.decomposition._sparse_pca._minibatch import MiniBatchSparsePCA
+from sparsekit.decomposition._svd._estimator import SparseSVD
 
 __all__ = [
     "DictionaryLearning",
@@ -14,5 +15,6 @@ __all__ = [
     "SparseCoder",
     "SparseNMF",
     "SparsePCA",
+    "SparseSVD",
     "sparse_encode",
 ]

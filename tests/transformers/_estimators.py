@@ -17,6 +17,7 @@ from sparsekit.decomposition import (
     SparseCoder,
     SparseNMF,
     SparsePCA,
+    SparseSVD,
 )
 from sparsekit.thresholding import Thresholder, WaveletShrinkage
 
@@ -41,6 +42,7 @@ def components(cls, **options):
 dictionary = partial(learner, DictionaryLearning)
 batches = partial(learner, MiniBatchDictionaryLearning, batch_size=16)
 factors = partial(SparseNMF, 3, random_state=0, max_iter=2000)
+vectors = partial(SparseSVD, 3, random_state=0)
 by_lasso = {"transform_n_nonzero_coefs": None, "transform_algorithm": "lasso"}
 
 # The first of each class; the others share its checks of parameters, its names and its clones.
@@ -51,6 +53,7 @@ CLASSES = {
     "SparsePCA cd": partial(components, SparsePCA),
     "MiniBatchSparsePCA cd": partial(components, MiniBatchSparsePCA),
     "SparseNMF frobenius": factors,
+    "SparseSVD truncated": vectors,
     "Thresholder universal": partial(Thresholder, "universal", noise="std"),
     "WaveletShrinkage sure": partial(WaveletShrinkage, "haar"),
 }
@@ -93,6 +96,7 @@ TRANSFORMERS = CLASSES | {
         factors, missing="unobserved", beta_loss="kullback-leibler", alpha_H=1e-3
     ),
     "SparseNMF sparse": partial(factors, alpha_W=1e-2, l1_ratio=1.0, sparse_output=True),
+    "SparseSVD centered": partial(vectors, center=True),
     "Thresholder sure": partial(Thresholder, "sure", "garrote", noise="std", axis=0),
     "Thresholder bayes": partial(Thresholder, "bayes", "firm", noise="std", axis=1),
     "Thresholder top_k": partial(

@@ -149,6 +149,7 @@ GRIDS = {
     "SparsePCA cd": {"n_components": [1, 3], "alpha": [0.5, 5.0]},
     "MiniBatchSparsePCA cd": {"n_components": [1, 3]},
     "SparseNMF frobenius": {"n_components": [1, 3], "alpha_W": [0.0, 1e-3]},
+    "SparseSVD truncated": {"n_components": [1, 3], "center": [False, True]},
     "Thresholder universal": {"rule": ["universal", "sure", "bayes"], "shape": ["soft", "hard"]},
     "WaveletShrinkage sure": {"rule": ["universal", "sure"], "wavelet": ["haar", "db2"]},
 }

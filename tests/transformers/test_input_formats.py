@@ -279,6 +279,8 @@ LARGE = {
     "SparseNMF divergence": {"max_iter": 2, "tol": 0},
     "SparseNMF unobserved": {"max_iter": 2, "tol": 0},
     "SparseNMF unobserved divergence": {"max_iter": 2, "tol": 0},
+    "SparseSVD truncated": {"max_iter": 2, "tol": 0},
+    "SparseSVD centered": {"max_iter": 2, "tol": 0},
     "Thresholder universal": {},
     "Thresholder sure": {},
     "Thresholder top_k": {},

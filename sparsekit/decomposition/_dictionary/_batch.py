@@ -9,8 +9,10 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from sparsekit._sklearn import StrOptions
+from sparsekit._watch import Watch
 from sparsekit.coding._residuals import squared_residuals
 from sparsekit.coding._statistics import CodeStatistics, code_statistics
+from sparsekit.decomposition._dictionary._all_zero import warn_all_zero
 from sparsekit.decomposition._dictionary._learner import (
     LEARNING_CONSTRAINTS,
     DictionaryLearner,
@@ -23,7 +25,6 @@ from sparsekit.decomposition._dictionary._update import (
     sweep,
     sweep_with_codes,
 )
-from sparsekit.decomposition._dictionary._watch import Watch, warn_all_zero
 
 # What an update returns beside the atoms that it overwrites: codes, and the squares that they leave
 # of all signals, whose own squares sum to `total`.
@@ -287,7 +288,8 @@ class DictionaryLearning(DictionaryLearner):
             objective = costs[-1] / X.shape[0]
             if self.verbose:
                 watch.say("iteration", iteration, objective)
-            asked = watch.end(dictionary) or watch.wants_to_stop(iteration, objective, dictionary)
+            asked = watch.end(dictionary.copy)
+            asked = watch.wants_to_stop(iteration, objective, dictionary.copy) or asked
             if asked or has_settled(costs, self.tol, patience) or iteration == self.max_iter:
                 break
             if len(dead):

@@ -20,12 +20,12 @@ from sparsekit._sklearn import (
     with_callbacks,
 )
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
+from sparsekit._watch import Watch
 from sparsekit.coding import Atoms, encode
 from sparsekit.coding._residuals import squared_residuals
 from sparsekit.decomposition._coding import CODING_CONSTRAINTS, CodingMixin, code_rows
 from sparsekit.decomposition._dictionary._resample import STARTS, first_dictionary
 from sparsekit.decomposition._dictionary._update import AtomSet
-from sparsekit.decomposition._dictionary._watch import Watch
 from sparsekit.decomposition._encoders import (
     ALGORITHMS,
     CodingOptions,

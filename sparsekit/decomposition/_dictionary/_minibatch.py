@@ -10,7 +10,9 @@ from sklearn.utils import check_random_state
 from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, Real, StrOptions
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
+from sparsekit._watch import Watch
 from sparsekit.coding._statistics import CodeStatistics
+from sparsekit.decomposition._dictionary._all_zero import warn_all_zero
 from sparsekit.decomposition._dictionary._batch import refuse_mismatch
 from sparsekit.decomposition._dictionary._learner import (
     LEARNING_CONSTRAINTS,
@@ -24,7 +26,6 @@ from sparsekit.decomposition._dictionary._online import (
     PassWatch,
     Stream,
 )
-from sparsekit.decomposition._dictionary._watch import Watch, warn_all_zero
 
 # Share of the data within which weights grow by the factor e in `fit`, at least.
 WINDOW = 0.5
@@ -280,7 +281,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
                 objective = cost / codes.shape[0]
                 if self.verbose > 1:
                     watch.say("batch", n_steps, objective)
-                ended = watch.wants_to_stop(n_steps, objective, stream.dictionary)
+                ended = watch.wants_to_stop(n_steps, objective, stream.dictionary.copy)
                 ended |= passes.stalls(place, cost, number == 1)
                 if ended:
                     break
@@ -288,7 +289,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
                 ended = passes.end_pass()
                 if self.verbose:
                     watch.say("pass", number, passes.objectives[-1])
-            if watch.end(stream.dictionary) or ended:
+            if watch.end(stream.dictionary.copy) or ended:
                 break
         if n_steps and n_codes == 0:
             warn_all_zero(X, stream.dictionary, problem.positive_code)
