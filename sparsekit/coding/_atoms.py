@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sparsekit.coding._aligned import aligned_empty
+from sparsekit._simd import aligned_empty
 
 
 @dataclass(frozen=True)

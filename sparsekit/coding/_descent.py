@@ -4,7 +4,7 @@ import numpy as np
 
 from sparsekit._compile import helper, kernel, where
 from sparsekit._parallel import check_cancelled, run_blocks
-from sparsekit.coding._products import cut_rows
+from sparsekit.matrix._products import cut_rows
 
 # Codes descended side by side, one per vector lane, and atoms whose moves reach the gradient of
 # the others in one pass over it.

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sparsekit._compile import kernel
 from sparsekit._parallel import run_tasks, single_blas_thread
-from sparsekit.coding._aligned import aligned_empty
+from sparsekit._simd import aligned_empty
 from sparsekit.coding._atoms import Atoms
 from sparsekit.coding._rows import CodeRows, stack_rows
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparsekit._compile import helper, kernel, record
-from sparsekit.coding._aligned import aligned_empty
+from sparsekit._simd import aligned_empty
 from sparsekit.coding._largest import bits_of, largest
 
 

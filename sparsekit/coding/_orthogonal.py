@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparsekit._compile import helper, kernel, record
-from sparsekit.coding._aligned import aligned_empty, padded_width
+from sparsekit._simd import aligned_empty, padded_width
 from sparsekit.coding._largest import all_bits, bits_of, largest, magnitude_bits
 
 

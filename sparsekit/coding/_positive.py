@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparsekit._compile import helper, kernel, record
-from sparsekit.coding._aligned import aligned_empty
+from sparsekit._simd import aligned_empty
 from sparsekit.coding._largest import all_bits, bits_of, largest
 from sparsekit.coding._orthogonal import append_row
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsekit._compile import helper, kernel, reduction
 from sparsekit._parallel import check_cancelled, run_blocks
-from sparsekit.coding._products import cut_stored
+from sparsekit.matrix._products import cut_stored
 
 # Sweeps between two sortings-out of finished rows.
 ROUND = 8

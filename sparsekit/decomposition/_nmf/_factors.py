@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._sklearn import as_configured_sparse
 from sparsekit._validation import check_parameters, check_rows, refuse_vanishing
-from sparsekit.coding._products import self_product
 from sparsekit.coding._rows import rows_of_dense, stack_rows
 from sparsekit.decomposition._nmf._fit import Factors, factorize, solve_codes
 from sparsekit.decomposition._nmf._online import Memory, learn_batch, remember_batch, remember_fit
@@ -21,6 +20,7 @@ from sparsekit.decomposition._nmf._scale import Strengths, column_sums
 from sparsekit.decomposition._nmf._start import given_start, start_factors
 from sparsekit.decomposition._nmf._steps import Steps, make_steps
 from sparsekit.linear_model import AllZeroWarning
+from sparsekit.matrix._products import self_product
 
 # Rows coded at a time where codes shall be sparse.
 SPARSE_BLOCK = 8192

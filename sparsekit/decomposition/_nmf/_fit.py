@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
-from sparsekit.coding._products import cut_rows
 from sparsekit.decomposition._nmf._scale import Strengths, column_sums, empty_columns
 from sparsekit.decomposition._nmf._steps import Steps, mean_entry
+from sparsekit.matrix._products import cut_rows
 
 # To what tolerance, and in how many sweeps at most, codes of a fixed H are solved for.
 CODES_TOL = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-7}

@@ -13,10 +13,10 @@ from scipy import sparse
 from sparsekit._compile import kernel
 from sparsekit._parallel import run_blocks
 from sparsekit.coding._descent import descend_rows
-from sparsekit.coding._products import cut_stored, multiply, self_product
 from sparsekit.decomposition._nmf._fit import solve_codes
 from sparsekit.decomposition._nmf._scale import Strengths
 from sparsekit.decomposition._nmf._steps import Steps
+from sparsekit.matrix._products import cut_stored, multiply, self_product
 from sparsekit.penalties import L1, Positive
 
 # How often a batch is coded and H fitted to it and the memory, and sweeps of such a fit.

@@ -7,8 +7,8 @@ from scipy import linalg
 
 from sparsekit._parallel import single_blas_thread
 from sparsekit._validation import check_array_parameter
-from sparsekit.coding._products import multiply
 from sparsekit.decomposition._nmf._steps import Steps, mean_entry
+from sparsekit.matrix._products import multiply
 
 # Vectors beyond the wanted ones, and rounds, of the search for the leading singular vectors.
 EXTRA_VECTORS = 10

@@ -13,12 +13,12 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit.coding._descent import descend_rows
-from sparsekit.coding._products import multiply, self_product
 from sparsekit.decomposition._nmf._entries import (
     descend_divergence,
     descend_entries,
     descend_squares,
 )
+from sparsekit.matrix._products import multiply, self_product
 from sparsekit.penalties import L1, Positive
 
 # Rows of a sparse product are read fastest if they hold a multiple of so many numbers.

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import linalg
 
 from sparsekit._parallel import run_blocks
-from sparsekit.coding._products import DENSE_ROWS, cut_rows, self_product
+from sparsekit.matrix._products import DENSE_ROWS, cut_rows, self_product
 
 # Columns with a pivot below this many rounding errors of their length count as dependent.
 DEPENDENT = 100

@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
-from sparsekit.coding._products import multiply
 from sparsekit.decomposition._svd._basis import triangular_factor
 from sparsekit.decomposition._svd._operator import CenteredData, centered_data
 from sparsekit.decomposition._svd._subspace import block_width, row_space
+from sparsekit.matrix._products import multiply
 
 # Multiplications of a product below which a second thread costs more than it brings.
 THREAD_WORK = 1e7

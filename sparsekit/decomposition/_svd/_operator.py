@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._parallel import run_blocks
-from sparsekit.coding._products import cut_rows, multiply
 from sparsekit.decomposition._svd._basis import CACHED_ROWS
+from sparsekit.matrix._products import cut_rows, multiply
 
 # A norm outside these is scaled to one, so that its fourth power is a float32 too.
 SMALL, LARGE = 1e-2, 1e6

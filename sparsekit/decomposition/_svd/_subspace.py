@@ -6,13 +6,13 @@ import numpy as np
 from scipy import linalg
 
 from sparsekit._parallel import check_cancelled, run_blocks
-from sparsekit.coding._products import cut_rows, multiply
 from sparsekit.decomposition._svd._basis import (
     CACHED_ROWS,
     orthonormalized,
     singular_values,
 )
 from sparsekit.decomposition._svd._operator import CenteredData
+from sparsekit.matrix._products import cut_rows, multiply
 
 # Kernels read rows of so many numbers fastest, so more vectors up to that cost nothing.
 LANES = 16

@@ -1,0 +1,1 @@
+"""LLVM's vector instructions inside kernels: words, the formulas built of them, and plain twins."""
