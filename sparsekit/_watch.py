@@ -26,6 +26,8 @@ class Watch:
         self.estimator, self.context, self.hook_arguments = estimator, context, hook_arguments
         self.start = time.perf_counter()
         self.task: Any = NullCallbackContext()
+        # From components to the attributes of a model that had stopped there.
+        self.reconstruction: Callable[[np.ndarray], dict[str, Any]] = estimator._reconstruction
 
     def begin(self) -> None:
         """Say that an iteration begins."""
@@ -36,7 +38,7 @@ class Watch:
         """Say that an iteration ended; return whether a listener asks to stop."""
         told = dict(self.hook_arguments)
         if not isinstance(self.task, NullCallbackContext):
-            told["reconstruction_attributes"] = self.estimator._reconstruction(components())
+            told["reconstruction_attributes"] = self.reconstruction(components())
         return bool(self.task.call_on_fit_task_end(estimator=self.estimator, **told))
 
     def say(self, what: str, number: int, objective: float, more: str = "") -> None:

@@ -88,19 +88,13 @@ class Emitter:
         address = self.builder.bitcast(address, value.type.as_pointer())
         self.builder.store(value, address, align=self.kind.dtype.bitwidth // 8)
 
-    def store_first(self, value, address, offset, count):
-        """Store those of a vector's numbers that lie before the first `count` behind an address."""
+    def store_first(self, value, address, first, last):
+        """Store the first numbers of a vector at places `first` to before `last`."""
         b = self.builder
-        whole = b.icmp_signed("<=", INDEX(offset + self.n), count)
-        with b.if_else(whole) as (then, otherwise):
-            with then:
-                self.store(value, address, INDEX(offset))
-            with otherwise:
-                (kept,) = self.variables([value])
-                kept = b.bitcast(kept, self.element.as_pointer())
-                with self.loop(INDEX(offset), count) as (k, _):
-                    number = b.load(b.gep(kept, [b.sub(k, INDEX(offset))]))
-                    b.store(number, b.gep(address, [k]))
+        (kept,) = self.variables([value])
+        kept = b.bitcast(kept, self.element.as_pointer())
+        with self.loop(first, last) as (k, _):
+            b.store(b.load(b.gep(kept, [b.sub(k, first)])), b.gep(address, [k]))
 
     def shuffle(self, value, lanes):
         """Return a vector of some lanes of another."""

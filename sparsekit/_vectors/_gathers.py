@@ -7,7 +7,14 @@ registers, so that a row is read once.
 
 from numba.core import types
 
-from sparsekit._vectors._emit import INDEX, INT, instructions, register_vectors, word
+from sparsekit._vectors._emit import (
+    INDEX,
+    INT,
+    instructions,
+    register_bytes,
+    register_vectors,
+    word,
+)
 
 # Entries ahead of the one in work whose rows are called into the cache.
 AHEAD = 12
@@ -39,7 +46,7 @@ class Entries:
         b = self.e.builder
         later = b.add(t, INDEX(AHEAD))
         row = self.row(b.select(b.icmp_signed("<", later, self.known), later, t))
-        for place in places:
+        for place in places[:: max(64 // register_bytes(), 1)]:
             self.e.prefetch(b.gep(row, [place]))
 
     def each(self, write, by=1):
@@ -182,44 +189,48 @@ def product_entries(typingctx, indices, first, n, left, i, right, dots):
     return instructions(write, left.dtype, types.void, *given)
 
 
-# A sum: the weights are known beforehand.
+# A sum: the weights are known beforehand, so many entries share a pass over what is summed.
 
 
-def sum_rows(entries, weights, at, vectors, term):
-    """Return the weighted sums of some vectors of the rows, from `at` on."""
+def add_rows(entries, weights, out, end, term):
+    """Add the weighted terms of rows to `out`, up to its number `end`."""
     e = entries.e
-    # Independent sums hide the time that one addition takes.
-    copies = max(GROUP // vectors, 1)
-    sums = [e.variables([e.zero()] * vectors) for _ in range(copies)]
-    places = [e.builder.add(at, INDEX(k * e.n)) for k in range(vectors)]
 
     def write(t, n):
-        for q, totals in zip(following(e, t, n), sums, strict=False):
-            if vectors > 1:
-                entries.call(q, places)
-            row, weight = entries.row(q), e.spread_load(weights, q)
-            for place, total in zip(places, totals, strict=True):
-                term(weight, e.load(row, place), total)
+        here = following(e, t, n)
+        rows, factors = map(entries.row, here), [e.spread_load(weights, q) for q in here]
+        pairs = list(zip(factors, rows, strict=True))
+        with e.loop(INDEX(0), end, e.n) as (k, _):
+            total = e.load(out, k)
+            for factor, row in pairs:
+                total = term(e, factor, e.load(row, k), total)
+            e.store(total, out, k)
 
-    entries.each(write, copies)
-    found = [e.values(totals) for totals in sums]
-    while len(found) > 1:
-        found = [
-            [e.builder.fadd(a, b) for a, b in zip(*pair, strict=True)]
-            for pair in zip(found[::2], found[1::2], strict=True)
-        ]
-    return found[0]
+    entries.each(write, 2 * GROUP)
 
 
-def write_sums(entries, weights, term, finish):
-    """Call ``finish(at, sums)`` for the weighted sums of rows, so many vectors at a time."""
-    e, b = entries.e, entries.e.builder
-    whole = b.mul(b.sdiv(entries.vectors, INDEX(MOST)), INDEX(MOST))
-    with e.loop(INDEX(0), whole, MOST) as (k, _):
-        at = b.mul(k, INDEX(e.n))
-        finish(at, sum_rows(entries, weights, at, MOST, term))
-    rest, at = b.sub(entries.vectors, whole), b.mul(whole, INDEX(e.n))
-    by_number(e, rest, MOST - 1, lambda n: finish(at, sum_rows(entries, weights, at, n, term)))
+def sum_last(entries, weights, at):
+    """Return the weighted sum of one vector of the rows."""
+    e = entries.e
+    sums = e.variables([e.zero()] * GROUP)
+
+    def write(t, n):
+        for q, total in zip(following(e, t, n), sums, strict=False):
+            e.add_product(e.spread_load(weights, q), e.load(entries.row(q), at), total)
+
+    entries.each(write, GROUP)
+    a, b, c, d = e.values(sums)
+    return e.builder.fadd(e.builder.fadd(a, b), e.builder.fadd(c, d))
+
+
+def times(e, weight, y, total):
+    """Return the total with a weighted row."""
+    return e.fma(weight, y, total)
+
+
+def times_square(e, weight, y, total):
+    """Return the total with a weighted square of a row."""
+    return e.fma(e.builder.fmul(weight, y), y, total)
 
 
 @word
@@ -229,14 +240,16 @@ def product_row(typingctx, data, indices, first, n, factor, product, i):
     def write(e, data, indices, first, n, factor, product, i):
         b = e.builder
         width = b.extract_value(product.shape, 1)
-        out = b.gep(product.data, [b.mul(i, width)])
-
-        def finish(at, sums):
-            for k, total in enumerate(sums):
-                e.store_first(total, b.gep(out, [at]), k * e.n, b.sub(width, at))
-
+        out, weights = b.gep(product.data, [b.mul(i, width)]), b.gep(data.data, [first])
         entries = Entries(e, factor, indices, first, n, width)
-        write_sums(entries, b.gep(data.data, [first]), e.add_product, finish)
+        # A vector that is alone, or cut short, is summed apart, in registers.
+        alone = b.icmp_signed("<=", width, INDEX(e.n))
+        whole = b.select(alone, INDEX(0), b.sub(width, b.srem(width, INDEX(e.n))))
+        with e.loop(INDEX(0), whole, e.n) as (k, _):
+            e.store(e.zero(), out, k)
+        add_rows(entries, weights, out, whole, times)
+        with b.if_then(b.icmp_signed("<", whole, width)):
+            e.store_first(sum_last(entries, weights, whole), out, whole, width)
 
     given = data, indices, first, n, factor, product, i
     return instructions(write, factor.dtype, types.void, *given)
@@ -250,16 +263,9 @@ def adding_word(term):
         """Add to `out` the weighted terms of the entries' rows."""
 
         def write(e, y, indices, first, n, weights, begin, out, width):
-            b = e.builder
-
-            def finish(at, sums):
-                for k, total in enumerate(sums):
-                    place = b.gep(out.data, [b.add(at, INDEX(k * e.n))])
-                    e.store(b.fadd(e.load(place), total), place)
-
             entries = Entries(e, y, indices, first, n, width)
-            weights = b.gep(weights.data, [begin])
-            write_sums(entries, weights, lambda *args: term(e, *args), finish)
+            weights = e.builder.gep(weights.data, [begin])
+            add_rows(entries, weights, out.data, entries.end, term)
 
         given = y, indices, first, n, weights, begin, out, width
         return instructions(write, y.dtype, types.void, *given)
@@ -267,7 +273,4 @@ def adding_word(term):
     return add_entries
 
 
-entries_add = adding_word(lambda e, w, y, total: e.add_product(w, y, total))
-entries_add_squares = adding_word(
-    lambda e, w, y, total: e.add_product(e.builder.fmul(w, y), y, total)
-)
+entries_add, entries_add_squares = adding_word(times), adding_word(times_square)

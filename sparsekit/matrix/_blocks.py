@@ -10,6 +10,8 @@ from sparsekit._parallel import check_cancelled
 # Elementary steps of one call: some 50 ms on a slow core.
 BLOCK_WORK = 3e7
 
+# Least number of blocks of a product worth a second thread, and most partial sums.
+BLOCKS = 16
 
 # Below this a second thread costs more than it brings.
 THREAD_WORK = 1e6
@@ -33,6 +35,31 @@ def row_blocks(n_items, work):
     for block in cut(n_items, work):
         check_cancelled()
         yield block
+
+
+def cut_rows(n_rows, size):
+    """Return blocks of `size` rows, the last one shorter."""
+    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def cut_stored(indptr, work_per_entry, n_blocks=BLOCKS):
+    """Return blocks of rows that hold about the same number of entries, whatever the threads."""
+    n_rows, n_entries = len(indptr) - 1, int(indptr[-1])
+    n_blocks = max(n_entries * work_per_entry / BLOCK_WORK, n_blocks)
+    n_blocks = int(min(n_blocks, max(n_rows, 1)))
+    # A row counts as an entry too, so that empty rows are shared out.
+    weight = indptr + np.arange(n_rows + 1)
+    edges = np.searchsorted(weight, np.arange(1, n_blocks) * (weight[-1] / n_blocks))
+    edges = np.unique(np.concatenate(([0], edges, [n_rows])))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def cut_triangle(n, side):
+    """Return blocks of rows, of whole squares, with about the same part of a lower triangle."""
+    n_blocks = max(BLOCKS, int(n * n / BLOCK_WORK))
+    edges = side * np.round(n / side * np.sqrt(np.arange(n_blocks) / n_blocks)).astype(int)
+    edges = np.unique(np.append(np.minimum(edges, n), n))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
 @kernel

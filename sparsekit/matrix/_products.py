@@ -1,22 +1,25 @@
-"""Products of sparse or dense rows with a dense factor; threads do not change a bit of them.
+"""Products of matrices that are sparse or dense; threads do not change a bit of them.
 
 Indices become unsigned before they are used: numba would ask of each whether it is negative.
 """
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy import sparse
 
 from sparsekit._compile import kernel
 from sparsekit._parallel import run_blocks, single_blas_thread
 from sparsekit._simd import CACHE_LINE, aligned_empty, padded, product_entries, product_row
+from sparsekit.matrix._blocks import BLOCKS, cut_rows, cut_stored, cut_triangle
 
-# Multiplications of one kernel call: some 30 ms at most.
-CALL_WORK = 3e7
-# Least number of blocks of a product worth a second thread, and most partial sums.
-BLOCKS = 16
+# Rows of a block of dense ones.
 DENSE_ROWS = 2048
-# Entries below which SciPy has multiplied a vector before blocks are cut.
-FEW_ENTRIES = 50_000
+# Entries below which SciPy has multiplied a vector before threads have begun.
+FEW_ENTRIES = 2_000_000
+# Entries from which two threads turn a matrix faster than SciPy, and most of one kernel call.
+THREAD_ENTRIES, CALL_ENTRIES = 2_000_000, 5_000_000
+# Side of the squares that are mirrored at a time: both fit into the first cache.
+SQUARE = 32
 
 
 def multiply(X, factor, *, n_jobs=None):
@@ -40,12 +43,11 @@ def multiply(X, factor, *, n_jobs=None):
     if not sparse.issparse(X):
         _fill_dense(X, factor, product, n_jobs)
         return product
-    # Of few entries most rows of the factor are not read, so a copy would cost more than it brings.
-    whole = _is_padded(factor) or X.nnz > X.shape[1] // 2
-    factor = pad_rows(factor) if whole else np.ascontiguousarray(factor)
-    multiply_rows = multiply_padded_rows if whole else multiply_any_rows
-
-    entries = stored(X)
+    if not _is_padded(factor) and X.nnz < X.shape[1]:
+        # Few rows of the factor are read, so a copy of it would cost more than it brings.
+        product[:] = X @ factor
+        return product
+    entries, factor = stored(X), pad_rows(factor)
 
     def fill(start, stop):
         multiply_rows(*entries, factor, product, start, stop)
@@ -134,15 +136,16 @@ def entry_products(X, left, right, *, n_jobs=None):
     products : ndarray of shape (X.nnz,)
         The products.
     """
+    if X.nnz < sum(X.shape) and not (_is_padded(left) and _is_padded(right)):
+        # Few rows of the factors are read: only those are copied.
+        rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        return np.einsum("tk,tk->t", left[rows], right[X.indices])
     products = np.empty(X.nnz, dtype=left.dtype)
-    whole = (_is_padded(left) and _is_padded(right)) or 4 * X.nnz > sum(X.shape)
-    left, right = map(pad_rows if whole else np.ascontiguousarray, (left, right))
-    fill_rows = fill_padded_products if whole else fill_any_products
-
+    left, right = pad_rows(left), pad_rows(right)
     _, indices, indptr = stored(X)
 
     def fill(start, stop):
-        fill_rows(indices, indptr, left, right, products, start, stop)
+        fill_products(indices, indptr, left, right, products, start, stop)
 
     run_blocks(fill, cut_stored(X.indptr, left.shape[1]), n_jobs)
     return products
@@ -176,6 +179,86 @@ def self_product(factor, *, n_jobs=None):
     return partial.sum(axis=0)
 
 
+def to_csc(X, *, n_jobs=None):
+    """Return X stored by column, rows in order.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n, m)
+        Stored by row.
+    n_jobs : int, default=None
+        Threads; the result does not depend on them.
+
+    Returns
+    -------
+    columns : csc_array of shape (n, m)
+        The same entries.
+    """
+    n_jobs = effective_n_jobs(n_jobs)
+    n_blocks = max(n_jobs, X.nnz // CALL_ENTRIES)
+    # Each block counts the entries of every column.
+    if n_jobs == 1 or X.nnz < max(THREAD_ENTRIES, n_blocks * X.shape[1]):
+        return sparse.csc_array(X)
+    blocks = cut_stored(X.indptr, 0, n_blocks)
+    places = np.zeros((len(blocks), X.shape[1]), dtype=X.indptr.dtype)
+    numbers = {start: b for b, (start, _) in enumerate(blocks)}
+
+    def count(start, stop):
+        count_columns(X.indices, X.indptr[start], X.indptr[stop], places[numbers[start]])
+
+    run_blocks(count, blocks, n_jobs)
+    indptr = np.zeros(X.shape[1] + 1, dtype=X.indptr.dtype)
+    lay_out(places, indptr)
+    data, rows = np.empty_like(X.data), np.empty_like(X.indices)
+
+    def fill(start, stop):
+        into = places[numbers[start]]
+        scatter_rows(X.data, X.indices, X.indptr, into, data, rows, start, stop)
+
+    run_blocks(fill, blocks, n_jobs)
+    return sparse.csc_array((data, rows, indptr), shape=X.shape)
+
+
+def sparse_gram(X, *, n_jobs=None):
+    """Return ``X.T @ X`` as an array.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n, m)
+        Stored by row, without duplicates, columns in order.
+    n_jobs : int, default=None
+        Threads; the result does not depend on them.
+
+    Returns
+    -------
+    gram : ndarray of shape (m, m)
+        The products of the columns, in the dtype of X.
+    """
+    places = sparse.csr_array(
+        (np.arange(X.nnz, dtype=X.indptr.dtype), X.indices, X.indptr), X.shape
+    )
+    columns = to_csc(places, n_jobs=n_jobs)
+    gram = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
+
+    def fill(start, stop):
+        entries = columns.data, columns.indices, columns.indptr
+        multiply_columns(X.data, X.indices, X.indptr, *entries, gram, start, stop)
+
+    run_blocks(fill, cut_work(X, columns), n_jobs)
+    # Of a block of rows what lies left of the diagonal.
+    run_blocks(
+        lambda start, stop: mirror_upper(gram, start, stop), cut_triangle(len(gram), SQUARE), n_jobs
+    )
+    return gram
+
+
+def cut_work(X, columns):
+    """Return blocks of columns with about the same number of products."""
+    ahead = np.zeros(X.nnz + 1, dtype=np.int64)
+    np.cumsum(X.indptr[columns.indices + 1] - columns.data, out=ahead[1:])
+    return cut_stored(ahead[columns.indptr], 1)
+
+
 def stored(X):
     """Return data, indices and indptr of a sparse matrix, each without gaps in memory."""
     return tuple(map(np.ascontiguousarray, (X.data, X.indices, X.indptr)))
@@ -197,40 +280,11 @@ def _is_padded(factor):
     return factor.flags.c_contiguous and factor.shape[1] * factor.itemsize % CACHE_LINE == 0
 
 
-def cut_rows(n_rows, size):
-    """Return blocks of `size` rows, the last one shorter."""
-    return [(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
-
-
-def cut_stored(indptr, work_per_entry, n_blocks=BLOCKS):
-    """Return blocks of rows that hold about the same number of entries, whatever the threads."""
-    n_rows, n_entries = len(indptr) - 1, int(indptr[-1])
-    n_blocks = max(n_entries * work_per_entry / CALL_WORK, n_blocks)
-    n_blocks = int(min(n_blocks, max(n_rows, 1)))
-    # A row counts as an entry too, so that empty rows are shared out.
-    weight = indptr + np.arange(n_rows + 1)
-    edges = np.searchsorted(weight, np.arange(1, n_blocks) * (weight[-1] / n_blocks))
-    edges = np.unique(np.concatenate(([0], edges, [n_rows])))
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
 @kernel
-def multiply_padded_rows(data, indices, indptr, factor, product, start, stop):
+def multiply_rows(data, indices, indptr, factor, product, start, stop):
     """Overwrite rows start..stop of `product`; the rows of `factor` are padded."""
     for i in range(start, stop):
         product_row(data, indices, indptr[i], indptr[i + 1] - indptr[i], factor, product, i)
-
-
-@kernel
-def multiply_any_rows(data, indices, indptr, factor, product, start, stop):
-    """Overwrite rows start..stop of `product`."""
-    for i in range(start, stop):
-        for k in range(product.shape[1]):
-            product[i, k] = 0
-        for t in range(indptr[i], indptr[i + 1]):
-            a, j = data[t], np.uintp(indices[t])
-            for k in range(product.shape[1]):
-                product[i, k] += a * factor[j, k]
 
 
 @kernel
@@ -254,18 +308,62 @@ def multiply_vector_rows(data, indices, indptr, v, product, start, stop):
 
 
 @kernel
-def fill_padded_products(indices, indptr, left, right, products, start, stop):
+def fill_products(indices, indptr, left, right, products, start, stop):
     """Overwrite the products of the entries of rows start..stop; rows are padded."""
     for i in range(start, stop):
         product_entries(indices, indptr[i], indptr[i + 1] - indptr[i], left, i, right, products)
 
 
 @kernel
-def fill_any_products(indices, indptr, left, right, products, start, stop):
-    """Overwrite the products of the entries of rows start..stop."""
+def count_columns(indices, first, last, counts):
+    """Add one to the count of a column for each of its entries."""
+    for t in range(np.uintp(first), np.uintp(last)):
+        counts[np.uintp(indices[t])] += 1
+
+
+@kernel
+def lay_out(places, indptr):
+    """Overwrite each block's counts by where its entries go; write where columns begin."""
+    place = indptr[0]
+    for j in range(places.shape[1]):
+        for b in range(places.shape[0]):
+            count = places[b, j]
+            places[b, j] = place
+            place += count
+        indptr[j + 1] = place
+
+
+@kernel
+def scatter_rows(data, indices, indptr, places, by_column, rows, start, stop):
+    """Write the entries of rows start..stop by column; `places` moves on behind them."""
     for i in range(start, stop):
-        for t in range(indptr[i], indptr[i + 1]):
-            j, total = np.uintp(indices[t]), left.dtype.type(0)
-            for k in range(left.shape[1]):
-                total += left[i, k] * right[j, k]
-            products[t] = total
+        for t in range(np.uintp(indptr[i]), np.uintp(indptr[i + 1])):
+            j = np.uintp(indices[t])
+            place = np.uintp(places[j])
+            places[j] += 1
+            by_column[place] = data[t]
+            rows[place] = i
+
+
+@kernel
+def multiply_columns(data, indices, indptr, places, rows, starts, gram, start, stop):
+    """Overwrite rows start..stop of `gram`, from the diagonal on."""
+    one = np.uintp(1)
+    for j in range(start, stop):
+        # The rest of each row that has an entry here, from that entry on.
+        for e in range(np.uintp(starts[j]), np.uintp(starts[j + 1])):
+            first, last = np.uintp(places[e]), np.uintp(indptr[np.uintp(rows[e]) + one])
+            factor = data[first]
+            for t in range(first, last):
+                gram[np.uintp(j), np.uintp(indices[t])] += factor * data[t]
+
+
+@kernel
+def mirror_upper(gram, start, stop):
+    """Copy to rows start..stop what lies right of the diagonal, square by square."""
+    for top in range(start, stop, SQUARE):
+        bottom = min(top + SQUARE, stop)
+        for left in range(0, bottom, SQUARE):
+            for i in range(top, bottom):
+                for j in range(left, min(left + SQUARE, i)):
+                    gram[i, j] = gram[j, i]

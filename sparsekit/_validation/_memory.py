@@ -1,0 +1,31 @@
+"""An error before the work instead of a machine that swaps."""
+
+import os
+
+
+def refuse_memory(n_bytes: float, what: str, remedy: str) -> None:
+    """Raise a MemoryError if an array of so many bytes does not fit the machine's memory.
+
+    Parameters
+    ----------
+    n_bytes : float
+        What is to be allocated.
+    what : str
+        What it is for, as the subject of a sentence.
+    remedy : str
+        What to do about it, as a sentence.
+    """
+    total = _physical_memory()
+    if total is not None and n_bytes > total:
+        raise MemoryError(
+            f"{what} would need {n_bytes / 2**30:.1f} GiB, but this machine has "
+            f"{total / 2**30:.1f} GiB. {remedy}"
+        )
+
+
+def _physical_memory() -> int | None:
+    """Return the bytes of memory, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
