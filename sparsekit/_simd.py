@@ -57,7 +57,7 @@ def pick(name):
 
 _row_dot, _row_axpy = map(pick, ("row_dot", "row_axpy"))
 _entries_pass, _entries_pull = map(pick, ("entries_pass", "entries_pull"))
-_entries_add, _entries_add_squares = map(pick, ("entries_add", "entries_add_squares"))
+_entries_add = pick("entries_add")
 _product_row, _product_entries = map(pick, ("product_row", "product_entries"))
 _syrk_upper, _cholesky_upper = map(pick, ("syrk_upper", "cholesky_upper"))
 _solve_upper, _solve_upper_transposed = map(pick, ("solve_upper", "solve_upper_transposed"))
@@ -99,12 +99,6 @@ def entries_pull(y, indices, first, n, weights, pulls, begin, p, dots, out, widt
 def entries_add(y, indices, first, n, weights, begin, out, width):
     """Add ``weight * y_q``, summed over entries, to the vector `out`."""
     _entries_add(y, indices, first, n, weights, begin, out, width)
-
-
-@helper
-def entries_add_squares(y, indices, first, n, weights, begin, out, width):
-    """Add ``weight * y_q**2``, summed over entries, to the vector `out`."""
-    _entries_add_squares(y, indices, first, n, weights, begin, out, width)
 
 
 @helper

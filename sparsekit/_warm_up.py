@@ -16,7 +16,7 @@ def warm_up() -> None:
     >>> sparsekit.warm_up()  # doctest: +SKIP
     """
     for dtype in ("float64", "float32"):
-        for warm in (_warm_linear_models, _warm_codes, _warm_factors, _warm_thresholds):
+        for warm in WARM:
             warm(dtype)
 
 
@@ -67,7 +67,7 @@ def _warm_codes(dtype: str) -> None:
     reconstruct_from_patches(patches, X.shape, (2, 2))
 
 
-def _warm_factors(dtype: str) -> None:
+def _warm_dictionaries(dtype: str) -> None:
     import numpy as np
     from scipy import sparse
 
@@ -101,3 +101,43 @@ def _warm_thresholds(dtype: str) -> None:
         for axis in (0, 1):
             count = 2 if rule == "top_k" else None
             Thresholder(rule, n_nonzero_coefs=count, axis=axis).fit_transform(X)
+
+
+def _warm_factorizations(dtype: str) -> None:
+    import numpy as np
+    from scipy import sparse
+
+    from sparsekit.decomposition import SparseSVD
+    from sparsekit.factorization import (
+        EASE,
+        BayesianFactorization,
+        ImplicitFactorization,
+        MatrixFactorization,
+        RankingFactorization,
+        SparseLinearMethod,
+    )
+
+    X = sparse.random(12, 10, density=0.4, format="csr", random_state=0, dtype=dtype)
+    X = sparse.csr_array(X)
+    SparseSVD(2, random_state=0).fit(X)
+    short = {"n_components": 2, "max_iter": 1, "random_state": 0}
+    models = [
+        *(MatrixFactorization(**short, solver=solver) for solver in ("pcg", "cholesky", "cd")),
+        *(ImplicitFactorization(**short, solver=solver) for solver in ("pcg", "cholesky")),
+        *(RankingFactorization(**short, loss=loss) for loss in ("bpr", "logistic")),
+        BayesianFactorization(2, max_iter=2, burn_in=0, random_state=0),
+        SparseLinearMethod(),
+        EASE(),
+    ]
+    for model in models:
+        model.fit(X).recommend(X, 2)
+        model.predict_entries(X)
+
+
+WARM = (
+    _warm_linear_models,
+    _warm_codes,
+    _warm_dictionaries,
+    _warm_thresholds,
+    _warm_factorizations,
+)

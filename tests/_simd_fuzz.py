@@ -14,7 +14,6 @@ from sparsekit._compile import called_files, kernel
 from sparsekit._simd import (
     cholesky_upper,
     entries_add,
-    entries_add_squares,
     entries_pass,
     entries_pull,
     padded,
@@ -41,11 +40,10 @@ def on_rows(y, out, dots, width):
 @kernel
 def on_entries(y, indices, first, n, weights, pulls, begin, p, dots, outs, width):
     """Call what sums over entries, each with a vector of its own."""
-    a, b, c, d = outs
+    a, b, c = outs
     entries_pass(y, indices, first, n, weights, begin, p, a, width)
     entries_pull(y, indices, first, n, weights, pulls, begin, p, dots, b, width)
     entries_add(y, indices, first, n, weights, begin, c, width)
-    entries_add_squares(y, indices, first, n, weights, begin, d, width)
 
 
 @kernel
@@ -125,9 +123,9 @@ class Fuzz:
         y, p = self.normal(9, self.width), self.normal(self.width)
         indices = self.fence.put(self.rng.integers(0, 9, first + n).astype(self.index))
         weights, pulls, dots = (self.normal(begin + n) for _ in range(3))
-        outs = tuple(self.normal(self.width) for _ in range(4))
+        outs = tuple(self.normal(self.width) for _ in range(3))
         before, Y, w, g = dots[:begin].copy(), y[indices[first:]], weights[begin:], pulls[begin:]
-        terms = Y.T @ (w * (Y @ p)), Y.T @ (g - w * (Y @ p)), Y.T @ w, (Y * Y).T @ w
+        terms = Y.T @ (w * (Y @ p)), Y.T @ (g - w * (Y @ p)), Y.T @ w
         expected = [out + term for out, term in zip(outs, terms, strict=True)]
         on_entries(y, indices, first, n, weights, pulls, begin, p, dots, outs, self.width)
         for out, sums in zip(outs, expected, strict=True):

@@ -37,6 +37,7 @@ INTERRUPTED = """
 import copy, os, signal, threading, time, warnings
 import numpy as np
 from scipy import sparse
+from sparsekit.factorization import ImplicitFactorization
 from sparsekit.linear_model import Lasso, LassoCV, SparseLogisticRegression
 
 rng = np.random.default_rng(0)
@@ -96,6 +97,8 @@ CTRL_C = {
     "logistic": "X, y = sparse_rows(30_000, 20_000, 40); y = y > np.median(y); "
     "estimator = SparseLogisticRegression(alpha=1e-6)",
     "LassoCV, tall": "X, y = dense(12_000, 1500); estimator = LassoCV(alphas=100, cv=5)",
+    "implicit factors, two threads": "X, y = sparse_rows(100_000, 20_000, 40); threads = 2; "
+    "estimator = ImplicitFactorization(64, solver='cholesky', random_state=0, n_jobs=2)",
     "LassoCV, sparse, two threads": "X, y = sparse_rows(30_000, 20_000, 40); threads = 2; "
     "estimator = LassoCV(alphas=100, cv=4, n_jobs=2)",
 }

@@ -5,7 +5,7 @@ from sparsekit._vectors import _gathers, _tiles, _words
 
 # Words that are formulas as they are.
 entries_pass, entries_pull = _gathers.entries_pass, _gathers.entries_pull
-entries_add, entries_add_squares = _gathers.entries_add, _gathers.entries_add_squares
+entries_add = _gathers.entries_add
 product_row, product_entries = _gathers.product_row, _gathers.product_entries
 
 load, store, spread = _words.load, _words.store, _words.spread

@@ -192,8 +192,8 @@ def product_entries(typingctx, indices, first, n, left, i, right, dots):
 # A sum: the weights are known beforehand, so many entries share a pass over what is summed.
 
 
-def add_rows(entries, weights, out, end, term):
-    """Add the weighted terms of rows to `out`, up to its number `end`."""
+def add_rows(entries, weights, out, end):
+    """Add the weighted rows to `out`, up to its number `end`."""
     e = entries.e
 
     def write(t, n):
@@ -203,7 +203,7 @@ def add_rows(entries, weights, out, end, term):
         with e.loop(INDEX(0), end, e.n) as (k, _):
             total = e.load(out, k)
             for factor, row in pairs:
-                total = term(e, factor, e.load(row, k), total)
+                total = e.fma(factor, e.load(row, k), total)
             e.store(total, out, k)
 
     entries.each(write, 2 * GROUP)
@@ -223,16 +223,6 @@ def sum_last(entries, weights, at):
     return e.builder.fadd(e.builder.fadd(a, b), e.builder.fadd(c, d))
 
 
-def times(e, weight, y, total):
-    """Return the total with a weighted row."""
-    return e.fma(weight, y, total)
-
-
-def times_square(e, weight, y, total):
-    """Return the total with a weighted square of a row."""
-    return e.fma(e.builder.fmul(weight, y), y, total)
-
-
 @word
 def product_row(typingctx, data, indices, first, n, factor, product, i):
     """Overwrite row `i` of `product` by the sum of ``data[t] * factor_t``."""
@@ -247,7 +237,7 @@ def product_row(typingctx, data, indices, first, n, factor, product, i):
         whole = b.select(alone, INDEX(0), b.sub(width, b.srem(width, INDEX(e.n))))
         with e.loop(INDEX(0), whole, e.n) as (k, _):
             e.store(e.zero(), out, k)
-        add_rows(entries, weights, out, whole, times)
+        add_rows(entries, weights, out, whole)
         with b.if_then(b.icmp_signed("<", whole, width)):
             e.store_first(sum_last(entries, weights, whole), out, whole, width)
 
@@ -255,22 +245,13 @@ def product_row(typingctx, data, indices, first, n, factor, product, i):
     return instructions(write, factor.dtype, types.void, *given)
 
 
-def adding_word(term):
-    """Return the word that adds weighted terms of rows to a padded vector."""
+@word
+def entries_add(typingctx, y, indices, first, n, weights, begin, out, width):
+    """Add to `out` the weighted rows of the entries."""
 
-    @word
-    def add_entries(typingctx, y, indices, first, n, weights, begin, out, width):
-        """Add to `out` the weighted terms of the entries' rows."""
+    def write(e, y, indices, first, n, weights, begin, out, width):
+        entries = Entries(e, y, indices, first, n, width)
+        add_rows(entries, e.builder.gep(weights.data, [begin]), out.data, entries.end)
 
-        def write(e, y, indices, first, n, weights, begin, out, width):
-            entries = Entries(e, y, indices, first, n, width)
-            weights = e.builder.gep(weights.data, [begin])
-            add_rows(entries, weights, out.data, entries.end, term)
-
-        given = y, indices, first, n, weights, begin, out, width
-        return instructions(write, y.dtype, types.void, *given)
-
-    return add_entries
-
-
-entries_add, entries_add_squares = adding_word(times), adding_word(times_square)
+    given = y, indices, first, n, weights, begin, out, width
+    return instructions(write, y.dtype, types.void, *given)

@@ -60,15 +60,6 @@ def entries_add(y, indices, first, n, weights, begin, out, width):
 
 
 @helper
-def entries_add_squares(y, indices, first, n, weights, begin, out, width):
-    """Add one entry after another."""
-    for q in range(n):
-        j, weight = indices[first + q], weights[begin + q]
-        for t in range(width):
-            out[t] += weight * y[j, t] * y[j, t]
-
-
-@helper
 def product_row(data, indices, first, n, factor, product, i):
     """Add four entries in each pass over the row."""
     width = product.shape[1]

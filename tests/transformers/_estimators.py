@@ -19,6 +19,7 @@ from sparsekit.decomposition import (
     SparsePCA,
     SparseSVD,
 )
+from sparsekit.factorization import ImplicitFactorization, MatrixFactorization
 from sparsekit.thresholding import Thresholder, WaveletShrinkage
 
 N_FEATURES, N_ATOMS = 12, 8
@@ -43,6 +44,8 @@ dictionary = partial(learner, DictionaryLearning)
 batches = partial(learner, MiniBatchDictionaryLearning, batch_size=16)
 factors = partial(SparseNMF, 3, random_state=0, max_iter=2000)
 vectors = partial(SparseSVD, 3, random_state=0)
+ratings = partial(MatrixFactorization, 3, alpha=0.01, random_state=0)
+plays = partial(ImplicitFactorization, 3, random_state=0)
 by_lasso = {"transform_n_nonzero_coefs": None, "transform_algorithm": "lasso"}
 
 # The first of each class; the others share its checks of parameters, its names and its clones.
@@ -54,6 +57,8 @@ CLASSES = {
     "MiniBatchSparsePCA cd": partial(components, MiniBatchSparsePCA),
     "SparseNMF frobenius": factors,
     "SparseSVD truncated": vectors,
+    "MatrixFactorization pcg": ratings,
+    "ImplicitFactorization pcg": plays,
     "Thresholder universal": partial(Thresholder, "universal", noise="std"),
     "WaveletShrinkage sure": partial(WaveletShrinkage, "haar"),
 }
@@ -97,6 +102,9 @@ TRANSFORMERS = CLASSES | {
     ),
     "SparseNMF sparse": partial(factors, alpha_W=1e-2, l1_ratio=1.0, sparse_output=True),
     "SparseSVD centered": partial(vectors, center=True),
+    "MatrixFactorization cholesky": partial(ratings, solver="cholesky", fit_bias=False),
+    "MatrixFactorization sparse": partial(ratings, positive=True, l1_ratio=0.5),
+    "ImplicitFactorization early": partial(plays, solver="cholesky", early_stopping=True),
     "Thresholder sure": partial(Thresholder, "sure", "garrote", noise="std", axis=0),
     "Thresholder bayes": partial(Thresholder, "bayes", "firm", noise="std", axis=1),
     "Thresholder top_k": partial(
@@ -128,7 +136,13 @@ def tags(name):
 TAKES_SPARSE = [name for name in TRANSFORMERS if tags(name).sparse]
 TAKES_NAN = [name for name in TRANSFORMERS if tags(name).allow_nan]
 # What sparse X does not store is a zero to all but these.
-ABSENT_IS_UNKNOWN = [name for name in TRANSFORMERS if name.startswith("SparseNMF unobserved")]
+ABSENT_IS_UNKNOWN = [
+    name for name in TRANSFORMERS if name.startswith(("SparseNMF unobserved", "MatrixF"))
+]
+# Their products are preferences between 0 and 1, not values of X.
+PREFERENCES = [name for name in TRANSFORMERS if name.startswith("ImplicitFactorization")]
+# They recommend, and their score is that of entries they hide: there may be none to hide.
+RECOMMENDERS = [name for name in TRANSFORMERS if hasattr(make(name), "recommend")]
 LEARNERS = [name for name in TRANSFORMERS if "random_state" in make(name).get_params()]
 THREADED = [name for name in TRANSFORMERS if "n_jobs" in make(name).get_params()]
 

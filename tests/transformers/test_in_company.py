@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 
 from sparsekit.datasets import load_sms_spam
 from tests.transformers._estimators import (
+    ABSENT_IS_UNKNOWN,
     CLASSES,
     TAKES_SPARSE,
     TRANSFORMERS,
@@ -150,6 +151,8 @@ GRIDS = {
     "MiniBatchSparsePCA cd": {"n_components": [1, 3]},
     "SparseNMF frobenius": {"n_components": [1, 3], "alpha_W": [0.0, 1e-3]},
     "SparseSVD truncated": {"n_components": [1, 3], "center": [False, True]},
+    "MatrixFactorization pcg": {"n_components": [1, 3], "fit_bias": [False, True]},
+    "ImplicitFactorization pcg": {"n_components": [1, 3], "alpha": [0.01, 1.0]},
     "Thresholder universal": {"rule": ["universal", "sure", "bayes"], "shape": ["soft", "hard"]},
     "WaveletShrinkage sure": {"rule": ["universal", "sure"], "wavelet": ["haar", "db2"]},
 }
@@ -203,7 +206,7 @@ def test_it_takes_text_from_a_vectorizer(name, texts):
     codes = pipeline.fit_transform(texts)
     assert codes.shape[0] == 150 and np.isfinite(dense(codes)).all() and dense(codes).any()
     as_dense = FunctionTransformer(lambda X: X.toarray(), accept_sparse=True)
-    if not name.startswith("SparseNMF unobserved"):
+    if name not in ABSENT_IS_UNKNOWN:
         other = make_pipeline(TfidfVectorizer(min_df=4), as_dense, estimator)
         scale = np.abs(codes).max()
         np.testing.assert_allclose(

@@ -1,0 +1,295 @@
+"""One ridge-like system for every row of a sparse matrix, against factors that stay as they are.
+
+Explicit and implicit factorisation, biases, side information, the fold-in of new rows,
+`partial_fit` and posterior samples are all this one problem.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import linalg, sparse
+
+from sparsekit._parallel import run_blocks, single_blas_thread
+from sparsekit._simd import aligned_empty, padded, padded_width
+from sparsekit.factorization._row_kernels import (
+    PANEL,
+    RowSystem,
+    Workspace,
+    conjugate_rows,
+    descend_rows,
+    solve_rows_exactly,
+)
+from sparsekit.matrix._blocks import cut_stored
+
+# Of conjugate gradients for each number of a code, where a matrix is all but singular.
+STEPS = 4
+
+
+# Multiplications worth a block of rows, and least blocks of large work.
+BLOCK_WORK, BLOCKS = 1e6, 16
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The systems of the rows of X.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_rows, n_columns)
+        The entries.
+    loss : record
+        What one of them contributes, of `_entry_losses`.
+    factors : ndarray of shape (n_columns, width)
+        Vectors of the columns, as :func:`padded_factors` makes them.
+    rank : int
+        How many of their numbers count.
+    ridge : ndarray of shape (n_rows,)
+        What every diagonal element of a row's system gets; positive.
+    weight : ndarray of shape (n_entries,), default=None
+        Weights of the entries; None is one for each.
+    offset : ndarray of shape (n_columns,), default=None
+        Part of the prediction that a column adds by itself.
+    base : ndarray of shape (rank, rank) or (rank,), default=None
+        Quadratic form that all rows share, positive semi-definite, or its diagonal.
+    scale : ndarray of shape (n_rows,), default=None
+        Factors of that form; None is one for each.
+    linear : ndarray of shape (n_rows, rank), default=None
+        What is added to the right side of each row.
+    """
+
+    X: sparse.csr_array
+    loss: Any
+    factors: np.ndarray
+    rank: int
+    ridge: np.ndarray
+    weight: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    base: np.ndarray | None = None
+    scale: np.ndarray | None = None
+    linear: np.ndarray | None = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of all numbers."""
+        return self.factors.dtype
+
+    def system(self, base: np.ndarray | None) -> RowSystem:
+        """Return what kernels read, with the shared form as given: a diagonal or a matrix."""
+        n_rows, n_columns = self.X.shape
+        dtype, width = self.dtype, self.factors.shape[1]
+        form = np.ones((1, width), dtype)
+        if base is None:
+            form[:, : self.rank] = 0
+        elif base.ndim == 1:
+            form[0, : self.rank] = base
+        else:
+            form = np.eye(width, dtype=dtype)
+            form[: self.rank, : self.rank] = base
+        return RowSystem(
+            data=self.X.data,
+            indices=self.X.indices,
+            indptr=self.X.indptr,
+            weight=np.empty(0, dtype) if self.weight is None else self.weight,
+            loss=self.loss,
+            factors=self.factors,
+            offset=_or(self.offset, n_columns, 0, dtype),
+            base=form,
+            scale=_or(self.scale, n_rows, 1, dtype),
+            ridge=self.ridge.astype(dtype, copy=False),
+            linear=np.empty((0, width), dtype)
+            if self.linear is None
+            else padded_factors(self.linear, dtype),
+            squares=np.einsum("ij,ij->j", self.factors, self.factors) / max(n_columns, 1),
+        )
+
+    def turned(self) -> tuple["Rows", np.ndarray | None]:
+        """Return the same problem in the axes of the shared form, which is diagonal there.
+
+        The dense part of every row's system costs nothing then, whatever its ridge, and Jacobi's
+        preconditioner is exact for it.
+        """
+        if self.base is None or self.base.ndim == 1:
+            return self, None
+        with single_blas_thread():
+            values, axes = linalg.eigh(self.base.astype(np.float64), driver="evd")
+            axes = axes.astype(self.dtype)
+            factors = turned_factors(self.factors[:, : self.rank], axes)
+            linear = None if self.linear is None else self.linear @ axes
+        diagonal = np.maximum(values, 0).astype(self.dtype)
+        return replace(self, factors=factors, linear=linear, base=diagonal), axes
+
+
+class RowMethod(Protocol):
+    """A way to solve rows: how it works is its own business, what it needs is a start."""
+
+    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+        """Return the codes of all rows, (n_rows, rank), and the sum of their objectives."""
+
+
+@dataclass(frozen=True)
+class ConjugateGradients:
+    """A few preconditioned steps from where a row stands; they never make it worse.
+
+    Parameters
+    ----------
+    n_steps : int, default=3
+        Steps of each row.
+    """
+
+    n_steps: int = 3
+
+    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+        """Return better codes of all rows and the sum of their objectives."""
+        turned, axes = rows.turned()
+        codes = padded_factors(start, rows.dtype) if axes is None else turned_factors(start, axes)
+        system = turned.system(turned.base)
+
+        def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
+            conjugate_rows(system, codes, objectives, work, self.n_steps, begin, end)
+
+        total = _run(move, rows, 2 * (self.n_steps + 1), n_jobs)
+        return _turn_back(codes[:, : rows.rank], axes), total
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Cholesky's factor of each row's matrix, or of its entries' where there are fewer.
+
+    Parameters
+    ----------
+    noise : ndarray of shape (n_rows, rank), default=None
+        Standard normal numbers: codes are draws of the row's posterior then, not its mode.
+    """
+
+    noise: np.ndarray | None = field(default=None, repr=False)
+
+    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+        """Return the codes of all rows and the sum of their objectives."""
+        turned, axes = rows.turned() if self.noise is None else (rows, None)
+        system = turned.system(turned.base)
+        noise = np.empty((0, rows.rank), rows.dtype) if self.noise is None else self.noise
+        codes = np.zeros((len(start), rows.factors.shape[1]), rows.dtype)
+
+        def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
+            solve_rows_exactly(system, noise, codes, objectives, work, rows.rank, begin, end)
+            if self.noise is None:
+                _solve_singular(system, codes, objectives, work, begin, end)
+
+        total = _run(move, rows, rows.rank, n_jobs)
+        return _turn_back(codes[:, : rows.rank], axes), total
+
+
+@dataclass(frozen=True)
+class CoordinateDescent:
+    """Sweeps over the coordinates of each row's matrix, for factors that are sparse or signed.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_rows,)
+        Strength of the absolute values in each row's objective, halved.
+    positive : bool
+        Whether the coordinates must not be negative.
+    n_signed : int
+        How many coordinates, from the first, both are for.
+    n_sweeps : int, default=10
+        Most sweeps of each row.
+    """
+
+    thresholds: np.ndarray
+    positive: bool
+    n_signed: int
+    n_sweeps: int = 10
+
+    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+        """Return better codes of all rows and the sum of their objectives."""
+        system = rows.system(rows.base)
+        codes = padded_factors(start, rows.dtype)
+        thresholds = self.thresholds.astype(rows.dtype, copy=False)
+        signed = int(self.n_signed), bool(self.positive), int(self.n_sweeps)
+
+        def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
+            descend_rows(system, thresholds, signed, codes, objectives, work, rows.rank, begin, end)
+
+        total = _run(move, rows, rows.rank, n_jobs)
+        return codes[:, : rows.rank].copy(), total
+
+
+def padded_factors(factors: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return a copy of rows whose width is a whole number of vectors, zeros behind."""
+    n, rank = factors.shape
+    copy = aligned_empty((n, padded(rank, dtype)), dtype)
+    copy[:, :rank] = factors
+    copy[:, rank:] = 0
+    return copy
+
+
+def turned_factors(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Return rows in other axes, padded."""
+    n, rank = factors.shape
+    turned = aligned_empty((n, padded(rank, axes.dtype)), axes.dtype)
+    with single_blas_thread():
+        np.matmul(factors, axes, out=turned[:, :rank])
+    turned[:, rank:] = 0
+    return turned
+
+
+def _run(
+    move: Callable[[int, int, np.ndarray, Workspace], None],
+    rows: Rows,
+    passes: int,
+    n_jobs: int | None,
+) -> float:
+    """Call `move` on blocks of rows; return the sum of what it says of them."""
+    objectives = np.zeros(rows.X.shape[0])
+    width, most = rows.factors.shape[1], int(np.diff(rows.X.indptr).max(initial=0))
+    spare: list[Workspace] = []
+
+    def on_block(begin: int, end: int) -> None:
+        # As many as there are threads: a list's `pop` and `append` are one step each.
+        try:
+            work = spare.pop()
+        except IndexError:
+            work = _workspace(width, most, rows.dtype)
+        move(begin, end, objectives, work)
+        spare.append(work)
+
+    # A call hands over every array of its records: small work is not worth many.
+    work_per_entry = width * passes
+    n_blocks = int(np.clip(rows.X.nnz * work_per_entry / BLOCK_WORK, 1, BLOCKS))
+    run_blocks(on_block, cut_stored(rows.X.indptr, work_per_entry, n_blocks), n_jobs)
+    return float(objectives.sum())
+
+
+def _workspace(width: int, n_entries: int, dtype: np.dtype) -> Workspace:
+    vectors, entries = [width] * 5, [n_entries] * 3
+    # Rows of the square matrix that begin a power of two apart would share few cache lines.
+    squares = [(max(PANEL, width), width), (width, width), (width, padded_width(width, dtype))]
+    return Workspace(*(aligned_empty(shape, dtype) for shape in [*vectors, *squares, *entries]))
+
+
+def _solve_singular(
+    system: RowSystem,
+    codes: np.ndarray,
+    objectives: np.ndarray,
+    work: Workspace,
+    begin: int,
+    end: int,
+) -> None:
+    """Solve rows whose matrix has no Cholesky factor in its type by conjugate gradients."""
+    for i in begin + np.flatnonzero(np.isnan(objectives[begin:end])):
+        codes[i] = 0
+        conjugate_rows(system, codes, objectives, work, STEPS * codes.shape[1], i, i + 1)
+
+
+def _turn_back(codes: np.ndarray, axes: np.ndarray | None) -> np.ndarray:
+    if axes is None:
+        return codes.copy()
+    with single_blas_thread():
+        return codes @ axes.T
+
+
+def _or(values: np.ndarray | None, n: int, default: float, dtype: np.dtype) -> np.ndarray:
+    """Return the values in their type, or so many of the default."""
+    return np.full(n, default, dtype) if values is None else values.astype(dtype, copy=False)
