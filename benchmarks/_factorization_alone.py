@@ -1,0 +1,143 @@
+"""One side in a process of its own: the peak of its memory, and what a tuned model recommends."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from benchmarks import _factorization_quality as quality
+from benchmarks._factorization_data import load_case
+from benchmarks._factorization_rows import N_RECOMMENDED, ROWS, Row
+from benchmarks._factorization_sweeps import CONFIDENCE
+from benchmarks._measure import PeakMemory, some_threads
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Chosen on a fifth of the training entries, held out.
+TUNED = {
+    "sparsekit-implicit": {
+        "n_components": 512,
+        "alpha": 0.05,
+        "unobserved_weight": 0.02,
+        "frequency_exponent": 0.5,
+        "max_iter": 10,
+        "tol": None,
+        "random_state": 0,
+    },
+    "sparsekit-slim": {},
+    "sparsekit-ease": {"alpha": 0.01},
+    "sparsekit-bpr": {"n_components": 64, "max_iter": 100, "random_state": 0},
+}
+CLASSES = {
+    "sparsekit-implicit": "ImplicitFactorization",
+    "sparsekit-slim": "SparseLinearMethod",
+    "sparsekit-ease": "EASE",
+    "sparsekit-bpr": "RankingFactorization",
+}
+
+
+def measure_alone(row: Row, side: str, tiny: bool) -> dict:
+    """Return the record of a side, measured in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks._factorization_alone", row.name, side]
+    command += ["--tiny"] if tiny else []
+    # The environment says how many threads there are.
+    done = subprocess.run(
+        command, cwd=ROOT, env=some_threads(row.threads), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip() or f"ended by {done.returncode}").splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _our_fit(row, X):
+    from sparsekit.factorization import ImplicitFactorization
+
+    ImplicitFactorization(
+        row.n_components,
+        alpha=row.alpha,
+        confidence=CONFIDENCE,
+        unobserved_weight=1.0,
+        frequency_exponent=0.0,
+        max_iter=row.steps,
+        tol=None,
+        n_jobs=row.threads,
+    ).fit(X)
+
+
+def _implicit_fit(row, X):
+    from implicit.cpu.als import AlternatingLeastSquares
+    from threadpoolctl import threadpool_limits
+
+    options = {"iterations": row.steps, "num_threads": row.threads}
+    model = AlternatingLeastSquares(row.n_components, regularization=row.alpha, **options)
+    with threadpool_limits(1, "blas"):
+        model.fit(X, show_progress=False)
+
+
+def _cmfrec_fit(row, X):
+    from cmfrec import CMF_implicit
+
+    options = {"niter": row.steps, "nthreads": row.threads, "precompute_for_predictions": False}
+    CMF_implicit(row.n_components, lambda_=row.alpha, alpha=CONFIDENCE, **options).fit(X)
+
+
+FITS = {"sparsekit": _our_fit, "implicit": _implicit_fit, "cmfrec": _cmfrec_fit}
+# cmfrec takes triples.
+FORMATS = {"cmfrec": "coo"}
+
+
+def _fit_memory(row, side, tiny):
+    """Return the most memory that a fit takes above what the matrix takes, and that of it."""
+    form = FORMATS.get(side, "csr")
+    small = row.tiny()
+    FITS[side](small, load_case(small, True)[0].X.asformat(form))
+    case, source = load_case(row, tiny)
+    X = case.X.asformat(form)
+    del case
+    peak = PeakMemory()
+    start = time.perf_counter()
+    FITS[side](row, X)
+    seconds = time.perf_counter() - start
+    return {"memory": peak.above_base(), "seconds": seconds, "data": source}
+
+
+def _tuned_quality(row, side, tiny):
+    """Return how well a tuned model recommends what was held out, and what its fit costs."""
+    from sparsekit import factorization
+
+    case, source = load_case(row, tiny)
+    model = getattr(factorization, CLASSES[side])(**TUNED[side], n_jobs=row.threads)
+    if tiny and "n_components" in TUNED[side]:
+        model.set_params(n_components=8, max_iter=3)
+    peak = PeakMemory()
+    start = time.perf_counter()
+    model.fit(case.X)
+    seconds = time.perf_counter() - start
+    record = {"memory": peak.above_base(), "seconds": seconds, "data": source}
+    recommended, _ = model.recommend(case.X, N_RECOMMENDED)
+    return record | quality.ranked(case.held_out, recommended) | {"settings": TUNED[side]}
+
+
+MEASURES = {"memory": _fit_memory, "quality": _tuned_quality}
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("row")
+    parser.add_argument("side")
+    parser.add_argument("--tiny", action="store_true")
+    arguments = parser.parse_args()
+    row = ROWS[arguments.row]
+    row = row.tiny() if arguments.tiny else row
+    with warnings.catch_warnings():
+        # Two sweeps are too few, as they say.
+        warnings.simplefilter("ignore")
+        print(json.dumps(MEASURES[row.task](row, arguments.side, arguments.tiny)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
