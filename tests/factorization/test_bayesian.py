@@ -1,0 +1,147 @@
+"""BayesianFactorization: draws against the distributions they claim to come from."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from sparsekit.factorization import BayesianFactorization, MatrixFactorization
+from sparsekit.factorization._gibbs import draw_precision, draw_prior
+from sparsekit.model_selection import SparseEntries, hold_out_entries
+
+
+def make_ratings(n_rows=60, n_columns=40, rank=2, noise=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.standard_normal((n_rows, rank)), rng.standard_normal((n_columns, rank))
+    places = np.nonzero(rng.random((n_rows, n_columns)) < 0.4)
+    values = 3 + (rows @ columns.T)[places] + noise * rng.standard_normal(len(places[0]))
+    return sparse.csr_array((values, places), shape=(n_rows, n_columns))
+
+
+def test_draws_of_the_prior_have_the_moments_of_the_normal_wishart():
+    # Murphy (2007), "Conjugate Bayesian analysis of the Gaussian distribution", section 8.
+    codes = np.random.default_rng(1).standard_normal((50, 3)) @ np.diag([1.0, 0.5, 2.0]) + 1.0
+    random_state = np.random.RandomState(0)
+    draws = [draw_prior(codes, random_state) for _ in range(4000)]
+    n, rank = codes.shape
+    centre = codes.mean(axis=0)
+    spread = (codes - centre).T @ (codes - centre)
+    scatter = rank * np.eye(rank) + spread + (2 * n / (2 + n)) * np.outer(centre, centre)
+    precision = np.mean([draw.precision for draw in draws], axis=0)
+    np.testing.assert_allclose(precision, (rank + n) * np.linalg.inv(scatter), rtol=0.05, atol=0.02)
+    means = np.array([draw.mean for draw in draws])
+    np.testing.assert_allclose(means.mean(axis=0), n * centre / (2 + n), atol=0.03)
+    # A Student distribution with `n` degrees of freedom (rank + n - rank + 1 less one).
+    expected = scatter / (2 + n) / (n - 1)
+    np.testing.assert_allclose(np.cov(means.T), expected, rtol=0.2, atol=2e-3)
+
+
+def test_draws_of_the_noise_have_the_moments_of_the_gamma():
+    random_state = np.random.RandomState(0)
+    draws = [draw_precision(50.0, 100, random_state) for _ in range(5000)]
+    shape, rate = 0.5 + 50, 0.5 + 25.0
+    assert np.mean(draws) == pytest.approx(shape / rate, rel=0.02)
+    assert np.var(draws) == pytest.approx(shape / rate**2, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    ratings = make_ratings()
+    kept, held = hold_out_entries(ratings, 0.2, random_state=0)
+    model = BayesianFactorization(4, max_iter=150, burn_in=50, random_state=0).fit(kept)
+    return model, kept, held
+
+
+def test_the_noise_is_found():
+    ratings = make_ratings(300, 200)
+    model = BayesianFactorization(4, max_iter=60, burn_in=30, random_state=0).fit(ratings)
+    assert 1 / np.sqrt(model.noise_precisions_.mean()) == pytest.approx(0.3, rel=0.05)
+
+
+def test_standard_deviations_cover_what_was_held_out(fitted):
+    model, kept, held = fitted
+    mean, std = model.predict_entries(held, given=kept, return_std=True)
+    scores = (held.data - mean.data) / std.data
+    assert 0.85 < np.mean(np.abs(scores) < 1.96) <= 1.0
+    assert 0.7 < scores.std() < 1.4
+
+
+def test_predictions_are_no_worse_than_those_of_the_mode(fitted):
+    model, kept, held = fitted
+    mode = MatrixFactorization(4, alpha=0.02, random_state=0, max_iter=100).fit(kept)
+    errors = [
+        np.sqrt(np.mean((held.data - m.predict_entries(held, given=kept).data) ** 2))
+        for m in (model, mode)
+    ]
+    assert errors[0] < 1.05 * errors[1]
+    assert errors[0] < 0.6 * held.data.std()
+
+
+def test_entries_of_the_fit_are_predicted_from_its_draws(fitted):
+    model, kept, _ = fitted
+    predicted = model.predict_entries(SparseEntries(kept)).data
+    draws = zip(model.row_draws_, model.column_draws_, strict=True)
+    rows, columns = kept.tocoo().coords
+    each = []
+    for p, q in draws:
+        product = np.einsum("ij,ij->i", p[rows][:, :-1], q[columns][:, :-1])
+        each.append(model.intercept_ + product + p[rows, -1] + q[columns, -1])
+    np.testing.assert_allclose(predicted, np.mean(each, axis=0), atol=1e-10)
+    _, std = model.predict_entries(SparseEntries(kept), return_std=True)
+    variance = np.var(each, axis=0) + np.mean(1 / model.noise_precisions_)
+    np.testing.assert_allclose(std.data, np.sqrt(variance), atol=1e-8)
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_threads_do_not_change_a_bit(n_jobs):
+    ratings = make_ratings(30, 20)
+    options = {"n_components": 3, "max_iter": 8, "burn_in": 2, "random_state": 0}
+    one = BayesianFactorization(**options).fit(ratings)
+    many = BayesianFactorization(**options, n_jobs=n_jobs).fit(ratings)
+    np.testing.assert_array_equal(one.row_draws_, many.row_draws_)
+    np.testing.assert_array_equal(one.components_, many.components_)
+
+
+def test_fit_transform_is_fit_and_transform(fitted):
+    model, kept, _ = fitted
+    np.testing.assert_array_equal(model.row_factors_, model.transform(kept))
+    whole = model.inverse_transform(model.row_factors_)
+    assert whole.shape == kept.shape
+
+
+def test_draws_are_evenly_kept_after_the_burn_in():
+    model = BayesianFactorization(2, max_iter=10, burn_in=4, n_draws=3, random_state=0)
+    model.fit(make_ratings(20, 15))
+    assert len(model.row_draws_) == len(model.noise_precisions_) == 3
+    assert model.n_iter_ == len(model.loss_curve_) == 10
+
+
+def test_a_burn_in_of_everything_is_refused():
+    with pytest.raises(ValueError, match="`burn_in` must be less than `max_iter`"):
+        BayesianFactorization(burn_in=100).fit(make_ratings(10, 8))
+
+
+def test_weights_of_entries_are_precisions():
+    ratings = make_ratings(40, 30, noise=0.0)
+    wrong = ratings.copy()
+    noisy = np.random.default_rng(0).random(ratings.nnz) < 0.3
+    wrong.data[noisy] += 4.0
+    weight = ratings.copy()
+    weight.data[:] = np.where(noisy, 1e-4, 1.0)
+    options = {"n_components": 3, "max_iter": 80, "random_state": 0}
+    errors = [
+        np.abs(model.predict_entries(ratings, given=ratings).data - ratings.data).mean()
+        for model in (
+            BayesianFactorization(**options).fit(wrong, entry_weight=weight),
+            BayesianFactorization(**options).fit(wrong),
+        )
+    ]
+    assert errors[0] < 0.5 * errors[1]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    list(estimator_checks_generator(BayesianFactorization(2, max_iter=6, burn_in=2))),
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
