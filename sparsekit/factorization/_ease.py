@@ -11,8 +11,8 @@ from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._validation import check_parameters, unchanged_on_error
 from sparsekit._validation._memory import refuse_memory
 from sparsekit.factorization._dense_inverse import BAND, negated_inverse
-from sparsekit.factorization._gram import BothOrders, gram_matrix
 from sparsekit.factorization._item_weights import ItemWeights
+from sparsekit.matrix._products import sparse_gram
 
 # Share of a random vector that the product of the matrix and its inverse may miss.
 RESIDUAL = 1e-3
@@ -139,7 +139,7 @@ def _negated_inverse(X: sparse.csr_array, ridge: float, n_jobs: int | None) -> n
         f"EASE on {n} columns, whose weights are a dense {n} x {n} matrix of {X.dtype},",
         "Leave out rare columns, pass X in float32, or use SparseLinearMethod.",
     )
-    matrix = gram_matrix(BothOrders.of(X), n_jobs)
+    matrix = sparse_gram(X, n_jobs=n_jobs)
     matrix[np.diag_indices(n)] += X.dtype.type(ridge)
     if negated_inverse(matrix, n_jobs) and _is_inverse(matrix, X, ridge):
         return matrix

@@ -12,15 +12,15 @@ from sparsekit._compile import kernel
 from sparsekit._parallel import run_blocks
 from sparsekit._sklearn import as_configured_sparse, wants_container
 from sparsekit._validation import check_parameters, check_sample_weight
-from sparsekit.factorization._gram import blocks_of_work
 from sparsekit.factorization._input import check_entries
 from sparsekit.factorization._recommend import RecommenderMixin
 from sparsekit.matrix._entries import SparseEntries
 from sparsekit.matrix._top import WeightedSums
 from sparsekit.metrics import make_ndcg_scorer
 
-# Rows of one product.
+# Rows of one product, and additions of one kernel call, some 20 ms.
 BLOCK_ROWS = 64
+CALL_WORK = 1e7
 
 
 class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -108,7 +108,7 @@ class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, Base
             else:
                 dense_entry_scores(*known, coef, *where)
 
-        run_blocks(predict, blocks_of_work(work), self.n_jobs)
+        run_blocks(predict, _blocks_of_work(work), self.n_jobs)
         return scores
 
     def _column_vectors(self) -> np.ndarray | sparse.csr_array:
@@ -127,6 +127,13 @@ class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, Base
 def _row_blocks(X: sparse.csr_array) -> list[tuple[int, int]]:
     n_rows = X.shape[0]
     return [(start, min(start + BLOCK_ROWS, n_rows)) for start in range(0, n_rows, BLOCK_ROWS)]
+
+
+def _blocks_of_work(work: np.ndarray) -> list[tuple[int, int]]:
+    """Return blocks of rows, each of about as much work as one kernel call should do."""
+    number = ((np.cumsum(work) - work) // CALL_WORK).astype(np.int64)
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(work)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
 
 
 @kernel

@@ -201,7 +201,7 @@ class RankingFactorization(FactorCodes):
             X = self._check_entries(X, reset=True)
             context = open_callback_context(self, max_subtasks=self.max_iter)
             context.call_on_fit_task_begin(estimator=self, **hook_arguments)
-            vars(self).update(learn(self, X, Watch(self, context, hook_arguments)))
+            self._store(learn(self, X, Watch(self, context, hook_arguments)))
             context.call_on_fit_task_end(
                 estimator=self,
                 reconstruction_attributes=self._reconstruction(self.components_),

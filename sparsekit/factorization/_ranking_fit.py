@@ -157,6 +157,11 @@ def _train(
     def epoch() -> float:
         loss = descent.epoch()
         average.add()
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"{type(estimator).__name__} diverged: the loss of epoch {average.n_epochs} is "
+                f"{loss!r}. Decrease `learning_rate` ({estimator.learning_rate!r})."
+            )
         penalty = visits.mean_square(descent.factors, descent.schedule.order)
         return loss + 0.5 * float(estimator.alpha) * penalty
 
@@ -208,7 +213,7 @@ def _warn_if_risen(estimator: Any, descent: Descent, objective: float) -> None:
             f"zeros have {nothing:.3g}. Decrease `learning_rate` ({estimator.learning_rate!r}), "
             f"or increase `max_iter` ({estimator.max_iter!r}).",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=5,
         )
 
 
@@ -236,8 +241,9 @@ class Visits:
     def mean_square(self, factors: Factors, order: np.ndarray) -> float:
         """Return the mean, over pairs, of the squared norms of all that a pair moves."""
         rows, columns, biases, *_ = factors
-        total = self.rows[order] @ np.einsum("ik,ik->i", rows, rows)
-        total += self.columns @ (np.einsum("jk,jk->j", columns, columns) + biases**2)
+        with np.errstate(over="ignore"):
+            total = self.rows[order] @ np.einsum("ik,ik->i", rows, rows)
+            total += self.columns @ (np.einsum("jk,jk->j", columns, columns) + biases**2)
         return float(total / max(self.rows.sum(), 1))
 
 

@@ -21,7 +21,7 @@ KEY = np.uint64(0x5EED5EED5EED5EED)
 # How far the gradient falls, relative to where it was at a code of zero.
 TOLERANCES = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
 MOST_STEPS = 100
-MOST_HALVINGS = 12
+MOST_HALVINGS = 20
 # Of an objective, relative: less is no change.
 ROUNDING = 1e-6
 
@@ -172,7 +172,7 @@ def list_columns(indices, first, n_seen, n_draws, n_unseen, used):
 def descend_by_newton(factors, biases, loss, limits, work, n_seen, n_draws):
     """Minimise the objective of one row from the code on; a step that is too long is halved."""
     width = factors.shape[1]
-    value, first_square, length, n_halvings = np.inf, -1.0, 1.0, 0
+    value, first_square, length, n_halvings = np.inf, -1.0, 0.0, 0
     for _ in range(MOST_STEPS):
         reached = objective(factors, biases, loss, limits, work, n_seen, n_draws)
         if reached > value + ROUNDING * abs(value):
@@ -182,7 +182,7 @@ def descend_by_newton(factors, biases, loss, limits, work, n_seen, n_draws):
             length *= 0.5
             add(work.code, -length, work.step, width)
             continue
-        value, length, n_halvings = reached, 1.0, 0
+        value, length, n_halvings = reached, 0.0, 0
         square = dot(work.gradient, work.gradient, width)
         if first_square < 0:
             first_square = square
@@ -190,7 +190,10 @@ def descend_by_newton(factors, biases, loss, limits, work, n_seen, n_draws):
             break
         ratio = min(square / first_square, 0.01)
         newton_step(factors, limits, work, n_seen, n_draws, square, ratio * square)
+        length = 1.0
         add(work.code, length, work.step, width)
+    # Back to where the objective is known, from a step that was not judged or found too long.
+    add(work.code, -length, work.step, width)
 
 
 @helper

@@ -6,16 +6,17 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
-from sparsekit.factorization._gram import BothOrders, gram_matrix
 from sparsekit.factorization._slim_columns import solve_columns
 from sparsekit.factorization._slim_products import EntryProducts, GramProducts, new_space
 from sparsekit.factorization._slim_space import COLUMN, N_WRITTEN, Problem, Space
+from sparsekit.matrix._products import sparse_gram, to_csc
 
 BLOCK_COLUMNS = 64
 # A pass over a row of the Gram matrix meets every column once, in order. It pays where a product of
 # the columns that meet a target with its residual would read this many entries for each column.
 GRAM_PAYS = 2.0
 MEGABYTE = 1e6
+ARRAYS = "data", "indices", "indptr"
 
 
 class Columns(NamedTuple):
@@ -50,14 +51,16 @@ def products_of(
 
     They come from the Gram matrix where it pays and fits into `cache_size` megabytes.
     """
-    n, dtype = X.shape[1], X.dtype
-    entries = BothOrders.of(X)
+    n, dtype, by_column = X.shape[1], X.dtype, to_csc(X, n_jobs=n_jobs)
     diagonal = np.bincount(X.indices, X.data.astype(np.float64) ** 2, n).astype(dtype)
-    columns_met = np.minimum(entries.cost, n).mean()
+    lengths = np.diff(X.indptr)[by_column.indices].astype(np.float64)
+    products = np.diff(np.concatenate([[0.0], np.cumsum(lengths)])[by_column.indptr])
+    columns_met = np.minimum(products, n).mean()
     fits = n * n * dtype.itemsize <= cache_size * MEGABYTE
     if fits and columns_met * (X.nnz / n) > GRAM_PAYS * n:
-        return GramProducts(gram_matrix(entries, n_jobs), diagonal)
-    return EntryProducts(*entries[:6], diagonal)
+        return GramProducts(sparse_gram(X, n_jobs=n_jobs), diagonal)
+    arrays = (getattr(order, name) for order in (X, by_column) for name in ARRAYS)
+    return EntryProducts(*arrays, diagonal)
 
 
 def solve_all(

@@ -70,23 +70,6 @@ def test_a_long_fit_comes_near_the_minimum(loss, rng):
     assert expected_objective(model, X, U, V, b) < 1.02 * best_objective(model, X)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_curve_estimates_the_objective(loss, plays):
-    # Steps of nearly nothing: the factors of the last epoch are those at its beginning.
-    model = ranking(loss=loss, alpha=0.05, n_negatives=200, learning_rate=1e-9, max_iter=2)
-    seen = {}
-
-    def look(state):
-        seen.update(V=state["components"].T.copy())
-
-    model.set_params(callback=look).fit(plays)
-    # Small random factors: near the objective of zeros, from which penalties tell them apart.
-    zero = expected_objective(model, plays, *(np.zeros((n, 3)) for n in plays.shape), np.zeros(25))
-    assert model.loss_curve_[-1] == pytest.approx(zero, rel=0.1)
-    assert model.loss_curve_[-1] > zero
-    np.testing.assert_allclose(model.components_.T, seen["V"])
-
-
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("loss", LOSSES)
@@ -203,15 +186,15 @@ def test_a_callback_ends_a_fit(plays):
 
 def test_steps_too_long_are_told(plays):
     with pytest.warns(ConvergenceWarning, match="Decrease `learning_rate`"):
-        ranking(learning_rate=300.0, n_components=8).fit(plays)
+        ranking(learning_rate=3.0, n_components=8).fit(plays)
 
 
 def test_steps_beyond_numbers_are_an_error(plays):
     model = ranking().fit(plays)
     before = dict(vars(model))
     with pytest.raises(ValueError, match="diverged"):
-        model.set_params(learning_rate=1e30).fit(plays.astype(np.float32))
-    assert vars(model) == before | {"learning_rate": 1e30}
+        model.set_params(learning_rate=300.0).fit(plays.astype(np.float32))
+    assert vars(model) == before | {"learning_rate": 300.0}
 
 
 def test_entries_are_searched(plays):
@@ -254,7 +237,6 @@ def test_explicit_zeros_are_not_seen(plays):
     [
         ranking(),
         ranking(loss="logistic", n_jobs=2),
-        ranking(early_stopping=True, tol=1e-3),
     ]
 )
 def test_check(estimator, check):

@@ -13,6 +13,7 @@ from sparsekit.factorization._ranking_average import DEGREE, Average
 from sparsekit.factorization._ranking_blocks import Schedule
 from sparsekit.factorization._ranking_descent import Descent, Factors, Steps
 from sparsekit.factorization._ranking_draws import drawn_below, hashed, nth_unseen
+from sparsekit.factorization._ranking_fit import Visits
 from sparsekit.factorization._ranking_losses import LOSSES
 from sparsekit.factorization._ranking_rows import solve_codes
 
@@ -266,6 +267,24 @@ def test_an_average_weighs_epochs_by_a_polynomial():
     weights = np.array([1, 4, 10, 20])
     assert DEGREE == 3
     np.testing.assert_allclose(average.means[0], weights @ [1, 2, 3, 4] / weights.sum())
+
+
+def test_visits_are_what_an_epoch_expects(plays, loss, monkeypatch):
+    monkeypatch.setattr("sparsekit.factorization._ranking_fit.CALL_ENTRIES", 50)
+    full = plays.toarray() > 0
+    full[3] = True
+    X = sparse.csr_array(full.astype(float))
+    descent = descent_of(X, loss)
+    U = np.empty_like(descent.factors.rows)
+    U[descent.schedule.order] = descent.factors.rows
+    squares = (descent.factors.columns**2).sum(axis=1) + descent.factors.biases**2
+    pairs = [
+        (U[i] ** 2).sum() + squares[j] + squares[~full[i]].mean()
+        for i, j in zip(*X.nonzero(), strict=True)
+        if not full[i].all()
+    ]
+    found = Visits(X).mean_square(descent.factors, descent.schedule.order)
+    assert found == pytest.approx(np.mean(pairs))
 
 
 # Codes of rows

@@ -60,11 +60,11 @@ ODD = odd_rows()
 WARNINGS = (AllZeroWarning, ConvergenceWarning)
 
 
-def fit_quietly(estimator, X):
+def quietly(method, X):
     with warnings.catch_warnings():
         for category in WARNINGS:
             warnings.simplefilter("ignore", category)
-        return estimator.fit(X)
+        return method(X)
 
 
 # One estimator of each class meets all cases, the others those that are hardest.
@@ -94,7 +94,7 @@ def test_odd_data_give_finite_codes_or_a_reason(name, case):
     for given in (X, sparse.csr_array(X)) if both else (X,):
         estimator = make(name)
         try:
-            fit_quietly(estimator, given)
+            quietly(estimator.fit, given)
         except ValueError as error:
             # Few samples may be too few for what is asked, and squares too large for a float.
             reasons = "sample", "n_components", "squares overflow", "squares vanish"
@@ -106,7 +106,7 @@ def test_odd_data_give_finite_codes_or_a_reason(name, case):
                 # A rule may set everything to zero.
                 assert not np.isnan(value).any()
                 assert np.isfinite(value).all() or name.startswith("Thresholder")
-        codes = estimator.transform(given)
+        codes = quietly(estimator.transform, given)
         assert np.isfinite(dense(codes)).all()
         if hasattr(estimator, "inverse_transform"):
             assert np.isfinite(estimator.inverse_transform(codes)).all()
@@ -136,7 +136,7 @@ def test_one_feature_is_enough(name):
     X = suited(name, np.linspace(-1, 2, N_ROWS)[:, None])
     for given in (X, sparse.csr_array(X)) if name in TAKES_SPARSE else (X,):
         estimator = make(name, **ONE_FEATURE[name]).fit(given)
-        codes = estimator.transform(given)
+        codes = quietly(estimator.transform, given)
         assert np.isfinite(dense(codes)).all()
         if hasattr(estimator, "inverse_transform") and name not in PREFERENCES:
             np.testing.assert_allclose(estimator.inverse_transform(codes), X, atol=0.05)
@@ -164,7 +164,7 @@ def test_samples_may_be_fewer_than_features(name, rng):
     given = {"dictionary": rng.standard_normal((4, 300)), "n_components": 3}
     own = make(name).get_params()
     estimator = make(name, **{key: value for key, value in given.items() if key in own})
-    codes = fit_quietly(estimator, X).transform(X)
+    codes = quietly(estimator.fit, X).transform(X)
     assert np.isfinite(dense(codes)).all() and dense(codes).any()
 
 
