@@ -1,9 +1,11 @@
-"""Pictures (extra ``plot``): penalty paths, validation curves, dictionaries, codes, thresholds."""
+"""Pictures (extra ``plot``): paths, validation curves, dictionaries, factors, thresholds."""
 
 from sparsekit.inspection._coding import CodeDisplay
 from sparsekit.inspection._coefficient_path import CoefficientPathDisplay
 from sparsekit.inspection._cv_curve import CVCurveDisplay
 from sparsekit.inspection._dictionary import DictionaryDisplay
+from sparsekit.inspection._factors import FactorDisplay
+from sparsekit.inspection._popularity import PopularityRecallDisplay
 from sparsekit.inspection._threshold import ThresholdDisplay
 
 __all__ = [
@@ -11,5 +13,7 @@ __all__ = [
     "CodeDisplay",
     "CoefficientPathDisplay",
     "DictionaryDisplay",
+    "FactorDisplay",
+    "PopularityRecallDisplay",
     "ThresholdDisplay",
 ]

@@ -59,7 +59,7 @@ def find_coder(estimator: BaseEstimator, X: Any = None) -> Coder:
     if _atoms_name(estimator) is None:
         raise TypeError(
             f"{type(estimator).__name__} has no `components_`. Pass an estimator of "
-            "sparsekit.decomposition, or a pipeline with one."
+            "sparsekit.decomposition, a factorization, or a pipeline with one."
         )
     return Coder(estimator, X)
 

@@ -10,6 +10,8 @@ from sparsekit.inspection import (
     CoefficientPathDisplay,
     CVCurveDisplay,
     DictionaryDisplay,
+    FactorDisplay,
+    PopularityRecallDisplay,
     ThresholdDisplay,
 )
 from sparsekit.linear_model import LassoCV
@@ -27,6 +29,14 @@ CALLS = {
     "DictionaryDisplay.from_estimator": lambda: DictionaryDisplay.from_estimator(LassoCV()),
     "CodeDisplay.from_codes": lambda: CodeDisplay.from_codes([[1.0]]),
     "CodeDisplay.from_estimator": lambda: CodeDisplay.from_estimator(LassoCV(), [[1.0]]),
+    "FactorDisplay.from_components": lambda: FactorDisplay.from_components([[1.0]]),
+    "FactorDisplay.from_estimator": lambda: FactorDisplay.from_estimator(LassoCV()),
+    "PopularityRecallDisplay.from_recommendations": (
+        lambda: PopularityRecallDisplay.from_recommendations([[1.0]], [[0]], [1])
+    ),
+    "PopularityRecallDisplay.from_estimator": lambda: PopularityRecallDisplay.from_estimator(
+        LassoCV(), [[1.0]]
+    ),
     "ThresholdDisplay.from_data": lambda: ThresholdDisplay.from_data([1.0]),
     "ThresholdDisplay.from_estimator": lambda: ThresholdDisplay.from_estimator(LassoCV(), [[1.0]]),
 }

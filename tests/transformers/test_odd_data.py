@@ -154,7 +154,7 @@ def test_one_feature_is_enough(name):
     ],
 )
 def test_by_default_there_are_as_many_components_as_features(name, data):
-    estimator = fit_quietly(type(make(name))(random_state=0, max_iter=3), data(name))
+    estimator = quietly(type(make(name))(random_state=0, max_iter=3).fit, data(name))
     assert estimator.components_.shape == (N_FEATURES, N_FEATURES)
 
 
