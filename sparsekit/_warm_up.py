@@ -104,7 +104,6 @@ def _warm_thresholds(dtype: str) -> None:
 
 
 def _warm_factorizations(dtype: str) -> None:
-    import numpy as np
     from scipy import sparse
 
     from sparsekit.decomposition import SparseSVD

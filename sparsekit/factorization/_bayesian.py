@@ -80,13 +80,13 @@ class BayesianFactorization(FactorCodes):
         Draws of the distribution that rows come from.
     noise_precisions_ : ndarray of shape (n_kept,)
         Draws of the precision of the noise.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Root mean squared error on the entries, of each draw.
     n_iter_ : int
         Number of sweeps.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also

@@ -94,9 +94,9 @@ class MatrixFactorization(FactorModel):
         How factors explain side information, where it was given.
     row_features_mean_, column_features_mean_ : ndarray of shape (n_features,)
         What that explanation starts from.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Objective after each sweep.
-    validation_scores_ : ndarray of shape (n_iter_,)
+    validation_scores_ : ndarray of shape (`n_iter_`,)
         Minus the root mean squared error of what was held out; with `early_stopping` only.
     best_iter_ : int
         Sweep of the best of them, whose factors these are.
@@ -104,7 +104,7 @@ class MatrixFactorization(FactorModel):
         Number of sweeps.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also

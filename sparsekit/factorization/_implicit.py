@@ -43,7 +43,7 @@ class ImplicitFactorization(FactorModel):
         `confidence` is here.)
     confidence : float, default=1.0
         Scale of the stored values, positive.
-    unobserved_weight : float, default=0.1
+    unobserved_weight : float, default=0.01
         Confidence of entries that are not stored, positive. The larger a matrix, the smaller
         the best value.
     frequency_exponent : float, default=1.0
@@ -91,9 +91,9 @@ class ImplicitFactorization(FactorModel):
         How factors explain side information, where it was given.
     row_features_mean_, column_features_mean_ : ndarray of shape (n_features,)
         What that explanation starts from.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Objective after each sweep.
-    validation_scores_ : ndarray of shape (n_iter_,)
+    validation_scores_ : ndarray of shape (`n_iter_`,)
         NDCG of the first ten recommendations, of at most 2000 rows; with `early_stopping` only.
     best_iter_ : int
         Sweep of the best of them, whose factors these are.
@@ -101,7 +101,7 @@ class ImplicitFactorization(FactorModel):
         Number of sweeps.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also
@@ -140,7 +140,7 @@ class ImplicitFactorization(FactorModel):
         *,
         alpha=0.01,
         confidence=1.0,
-        unobserved_weight=0.1,
+        unobserved_weight=0.01,
         frequency_exponent=1.0,
         solver="pcg",
         cg_steps=3,

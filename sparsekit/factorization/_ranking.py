@@ -88,9 +88,9 @@ class RankingFactorization(FactorCodes):
         Biases of the columns.
     row_factors_ : ndarray of shape (n_rows, n_components)
         Factors of the rows of the fit, as `transform` finds them.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Objective of the pairs of each epoch, each pair before its step.
-    validation_scores_ : ndarray of shape (n_iter_,)
+    validation_scores_ : ndarray of shape (`n_iter_`,)
         NDCG of the first ten recommendations, of at most 2000 rows; with `early_stopping` only.
     best_iter_ : int
         Epoch of the best of them, whose factors these are.
@@ -98,7 +98,7 @@ class RankingFactorization(FactorCodes):
         Number of epochs.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X has them.
 
     See Also

@@ -15,12 +15,11 @@ from sparsekit._parallel import run_blocks, single_blas_thread
 from sparsekit._simd import aligned_empty, padded, padded_width
 from sparsekit.factorization._row_kernels import (
     PANEL,
-    RowSystem,
-    Workspace,
     conjugate_rows,
     descend_rows,
     solve_rows_exactly,
 )
+from sparsekit.factorization._row_system import RowSystem, Workspace
 from sparsekit.matrix._blocks import cut_stored
 
 # Of conjugate gradients for each number of a code, where a matrix is all but singular.
