@@ -22,8 +22,11 @@ from sparsekit.factorization._features import FeatureMap, own_features
 from sparsekit.factorization._input import check_entry_weight
 from sparsekit.factorization._sides import Model, Opposite, Side
 from sparsekit.factorization._training import Trained, train
+from sparsekit.matrix._blocks import cut_stored
 from sparsekit.matrix._entries import hold_out_entries
 
+# Entries counted at a time are so few as if each were this many multiplications.
+ENTRY_WORK = 64
 # Rows on which early stopping ranks what was held out; more would cost more than the sweeps.
 RANKED_ROWS = 2000
 
@@ -108,13 +111,17 @@ def column_codes(estimator: Any) -> np.ndarray:
 def observations(model: Model, entries: Entries, n_others: float) -> np.ndarray:
     """Return how much each row was observed, of which `n_others` entries by not being stored."""
     X, weight = entries
-    curvature = model.loss.entry_curvature(X.data, 1.0 if weight is None else weight)
-    if np.ndim(curvature) == 0:
-        return curvature * np.diff(X.indptr) + model.unobserved * n_others
     counted = np.full(X.shape[0], model.unobserved * n_others)
-    filled = np.flatnonzero(np.diff(X.indptr))
-    if len(filled):
-        counted[filled] += np.add.reduceat(curvature, X.indptr[filled], dtype=np.float64)
+    # In blocks: the curvatures of all entries at once would be the most memory of a fit.
+    for start, stop in cut_stored(X.indptr, ENTRY_WORK):
+        part = slice(X.indptr[start], X.indptr[stop])
+        filled = start + np.flatnonzero(np.diff(X.indptr[start : stop + 1]))
+        if len(filled):
+            w = 1.0 if weight is None else weight[part]
+            curvature = model.loss.entry_curvature(X.data[part], w)
+            curvature = np.broadcast_to(curvature, X.data[part].shape)
+            places = X.indptr[filled] - X.indptr[start]
+            counted[filled] += np.add.reduceat(curvature, places, dtype=np.float64)
     return counted
 
 

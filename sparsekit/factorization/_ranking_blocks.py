@@ -1,10 +1,12 @@
 """Rows times columns in blocks, such that those of one round share neither rows nor columns.
 
 Rows are cut into strata once and columns are dealt into as many anew in every epoch. In round r
-the row stratum p meets the column stratum ``(p + r) % n``, and what it has not seen is drawn from
-there. Neither depends on the number of threads.
+the row stratum p meets the column stratum ``(p + r) % n``, and what its rows have not seen is drawn
+from there. Over the epochs every column is as likely as any other. Nothing of this depends on the
+number of threads.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -12,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit._compile import kernel, record
-from sparsekit._parallel import run_tasks
+from sparsekit._parallel import run_blocks
 
 # Pairs of a block worth a call, most strata, and fewest columns to draw from.
 BLOCK_PAIRS = 2**15
@@ -115,20 +117,24 @@ class Schedule:
         counts = np.diff(self.X.indptr)[self.order]
         starts = np.concatenate(([0], np.cumsum(counts)))[self.edges]
 
-        def sort(p):
+        def sort(p, _):
             sort_entries(
                 self.X.indices, self.X.indptr, self.order, columns, self.entries, p, starts[p],
                 self.edges[p], self.edges[p + 1],
             )  # fmt: skip
 
-        run_tasks(sort, range(n_strata), n_jobs)
+        run_blocks(sort, itertools.pairwise(range(n_strata + 1)), n_jobs)
         return columns
 
 
 def count_strata(X: sparse.csr_array, pairs_per_entry: int) -> int:
-    """Return how many strata keep blocks large enough to be worth a call, one at least."""
+    """Return how many strata keep blocks large enough to be worth a call, one at least.
+
+    And few enough for every other row to have an entry in a block.
+    """
     by_work = int(np.sqrt(X.nnz * pairs_per_entry / BLOCK_PAIRS))
-    return max(1, min(by_work, MOST_STRATA, X.shape[0], X.shape[1] // LEAST_COLUMNS))
+    by_row = 2 * X.nnz // X.shape[0]
+    return max(1, min(by_work, by_row, MOST_STRATA, X.shape[0], X.shape[1] // LEAST_COLUMNS))
 
 
 @kernel

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsekit._compile import helper, kernel, record
-from sparsekit._parallel import check_cancelled, run_tasks
+from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit._simd import row_dot
 from sparsekit.factorization._ranking_blocks import Schedule
 from sparsekit.factorization._ranking_draws import drawn_below, nth_unseen
@@ -97,8 +97,7 @@ class Descent:
         key = self.generator.integers(2**63, dtype=np.uint64)
         sums = np.zeros((n, 2))
 
-        def visit(block):
-            p, q = block
+        def visit(p, q):
             for start, stop in self._calls(p):
                 check_cancelled()
                 descend(
@@ -107,7 +106,7 @@ class Descent:
                 )  # fmt: skip
 
         for shift in range(n):
-            run_tasks(visit, [(p, (p + shift) % n) for p in range(n)], self.n_jobs)
+            run_blocks(visit, [(p, (p + shift) % n) for p in range(n)], self.n_jobs)
         total, n_pairs = sums.sum(axis=0)
         return float(total / max(n_pairs, 1))
 

@@ -172,7 +172,7 @@ def list_columns(indices, first, n_seen, n_draws, n_unseen, used):
 def descend_by_newton(factors, biases, loss, limits, work, n_seen, n_draws):
     """Minimise the objective of one row from the code on; a step that is too long is halved."""
     width = factors.shape[1]
-    value, first_square, length, n_halvings = np.inf, -1.0, 0.0, 0
+    value, first_square, last_square, length, n_halvings = np.inf, -1.0, np.inf, 0.0, 0
     for _ in range(MOST_STEPS):
         reached = objective(factors, biases, loss, limits, work, n_seen, n_draws)
         if reached > value + ROUNDING * abs(value):
@@ -182,11 +182,12 @@ def descend_by_newton(factors, biases, loss, limits, work, n_seen, n_draws):
             length *= 0.5
             add(work.code, -length, work.step, width)
             continue
-        value, length, n_halvings = reached, 0.0, 0
         square = dot(work.gradient, work.gradient, width)
         if first_square < 0:
             first_square = square
-        if square <= limits.tolerance * limits.tolerance * first_square:
+        stalls = reached > value - ROUNDING * abs(value) and square > 0.25 * last_square
+        value, last_square, length, n_halvings = reached, square, 0.0, 0
+        if stalls or square <= limits.tolerance * limits.tolerance * first_square:
             break
         ratio = min(square / first_square, 0.01)
         newton_step(factors, limits, work, n_seen, n_draws, square, ratio * square)

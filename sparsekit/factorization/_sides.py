@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sparsekit.factorization._features import FeatureMap
 from sparsekit.factorization._rows import RowMethod, Rows, padded_factors, turned_factors
-from sparsekit.matrix._products import self_product
+from sparsekit.matrix._products import pad_rows, self_product
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class Opposite:
         n_jobs: int | None = None,
     ) -> "Opposite":
         """Return what a side with these codes and weights shows the other one."""
-        vectors = padded_factors(codes, codes.dtype)
+        # Nothing writes to them but what follows.
+        vectors = padded_factors(codes, codes.dtype) if model.biased else pad_rows(codes)
         offset, form = None, None
         if model.biased:
             offset = codes[:, -1].copy()
