@@ -13,7 +13,7 @@ from benchmarks._factorization_rows import N_RECOMMENDED, OURS, Row
 from benchmarks._problems import SEED
 
 # Sums over rows: strength of absolute values and of half the squares.
-PENALTIES = {"gowalla": (2.0, 20.0), "lastfm": (2.0, 20.0)}
+PENALTIES = {"gowalla": (0.5, 50.0), "lastfm": (0.5, 5.0)}
 DEFAULT_PENALTY = 5.0, 50.0
 # implicit's steps have one length, ours become shorter.
 BPR_PENALTY, IMPLICIT_RATE = 0.01, 0.05
@@ -79,7 +79,8 @@ def judge_slim(row: Row, case: Case, W, counts) -> dict:
     """Return the mean objective of the measured columns, and how many weights they have."""
     columns = measured_columns(row, case)
     objective = quality.slim_objective(case.X, W, columns, elastic_net(row, case))
-    return {"quality": objective, "n_weights": W.nnz / len(columns)}
+    bits = {"bits": quality.digest([W.data])} if row.threads > 1 else {}
+    return {"quality": objective, "n_weights": W.nnz / len(columns), **bits}
 
 
 def _our_ease(row: Row, case: Case) -> Job:
@@ -162,4 +163,5 @@ def judge_bpr(row: Row, case: Case, factors) -> dict:
     """Return one minus the recall of held-out entries, and the recall and NDCG."""
     n = min(N_RECOMMENDED, case.X.shape[1] // 4)
     ranked = quality.ranked(case.held_out, quality.recommended(*factors, case.X, n))
-    return {"objective": 1 - ranked[f"recall@{n}"], **ranked}
+    bits = {"bits": quality.digest(factors)} if row.threads > 1 else {}
+    return {"objective": 1 - ranked[f"recall@{n}"], **ranked, **bits}

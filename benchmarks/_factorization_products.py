@@ -115,6 +115,7 @@ MULTIPLIERS: dict[str, Callable[[Row, Case], Job]] = {
 def judge_product(row: Row, case: Case, output, counts) -> dict:
     """Return the largest difference of some rows to the same in float64."""
     n, X = COMPARED_ROWS, case.X.astype(np.float64)
+    bits = _bits(row, output.data if row.task == "csc" else output)
     head = X[:n]
     if row.task == "sddmm":
         output, expected = output[: head.nnz], quality.entry_products(head, case.P, case.Q)
@@ -128,7 +129,11 @@ def judge_product(row: Row, case: Case, output, counts) -> dict:
     else:
         other = case.Q if row.task == "spmm" else _vector(case)
         output, expected = output[:n], head @ other.astype(np.float64)
-    return {"quality": quality.largest_difference(output, expected)}
+    return {"quality": quality.largest_difference(output, expected)} | bits
+
+
+def _bits(row, output):
+    return {"bits": quality.digest([output])} if row.threads > 1 else {}
 
 
 def _trained(case):
@@ -209,9 +214,11 @@ def judge_top(row: Row, case: Case, recommended, counts) -> dict:
     """Return the mean score of what was recommended to some rows."""
     P, Q = _trained(case)
     head = recommended[:COMPARED_ROWS].astype(np.int64)
-    return {"quality": quality.mean_of_largest(P[: len(head)], Q, case.X, head)}
+    return {"quality": quality.mean_of_largest(P[: len(head)], Q, case.X, head)} | _bits(
+        row, recommended
+    )
 
 
 def judge_recommendations(row: Row, case: Case, recommended, counts) -> dict:
-    """Return nothing: the models of the sides differ."""
-    return {}
+    """Return the bits alone: the models of the sides differ."""
+    return _bits(row, recommended)

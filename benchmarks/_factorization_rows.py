@@ -198,7 +198,8 @@ def _memory():
 
 def _quality():
     """Yield how well tuned models recommend, beside what was published."""
-    models = ("sparsekit-implicit", "sparsekit-slim", "sparsekit-ease", "sparsekit-bpr")
+    names = ("implicit", "implicit-best", "slim", "ease", "bpr")
+    models = tuple(f"sparsekit-{name}" for name in names)
     yield Row("quality-gowalla", "quality", models, data="gowalla", threads=2)
 
 

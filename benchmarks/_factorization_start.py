@@ -54,8 +54,14 @@ KINDS = {
         ),
     },
     "BPR": {
-        "sparsekit": ("RankingFactorization", "RankingFactorization(16, random_state=0).fit(X)"),
-        "implicit": (BPR, "BayesianPersonalizedRanking(16).fit(X, show_progress=False)"),
+        "sparsekit": (
+            "RankingFactorization",
+            "RankingFactorization(16, n_negatives=1, max_iter=50, random_state=0).fit(X)",
+        ),
+        "implicit": (
+            BPR,
+            "BayesianPersonalizedRanking(16, iterations=50).fit(X, show_progress=False)",
+        ),
     },
     "SLIM": {"sparsekit": ("SparseLinearMethod", "SparseLinearMethod().fit(X)")},
     "EASE": {"sparsekit": ("EASE", "EASE().fit(X)")},

@@ -4,12 +4,9 @@ All sides of a row run in one process, one after another, round by round, so tha
 load on the machine meets all of them. Each is judged by ``_factorization_quality.py``, untimed.
 """
 
-import hashlib
 import time
 import warnings
 from collections.abc import Callable
-
-import numpy as np
 
 from benchmarks import _factorization_columns as columns
 from benchmarks import _factorization_products as products
@@ -83,11 +80,12 @@ def _described(error):
 
 def _alone(task: Task, row: Row, sides: list[str], effort: Effort) -> tuple[dict, str]:
     """Measure every side in a process of its own."""
-    found, source = {}, ""
+    # What is not in the cache is made here: it would leave traces in a process's memory.
+    source = load_case(row, effort.tiny)[1]
+    found = {}
     for name in sides:
         try:
             found[name] = measure_alone(row, name, effort.tiny)
-            source = found[name].pop("data")
         except Exception as error:
             found[name] = _described(error)
     return found, source
@@ -110,21 +108,14 @@ def _svd(task: Task, row: Row, sides: list[str], effort: Effort) -> tuple[dict, 
     return record["sides"], record["data"]
 
 
-def _digest(arrays):
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def _judge_sweeps(row, case, factors):
     objective = quality.implicit_objective(case.X, *factors, CONFIDENCE, row.alpha)
-    bits = {"bits": _digest(factors)} if row.threads > 1 else {}
+    bits = {"bits": quality.digest(factors)} if row.threads > 1 else {}
     return {"objective": objective} | bits
 
 
 def _judge_ratings(row, case, learnt):
-    bits = {"bits": _digest(learnt[:4])} if row.threads > 1 else {}
+    bits = {"bits": quality.digest(learnt[:4])} if row.threads > 1 else {}
     return {"objective": quality.rmse(case.held_out, predicted(case, learnt))} | bits
 
 

@@ -220,11 +220,12 @@ class RankingFactorization(FactorCodes):
         Returns
         -------
         codes : ndarray of shape (n_rows, n_components)
-            Minimisers of each row's objective.
+            Minimisers of each row's objective, in the data type of X.
         """
         check_is_fitted(self)
         check_parameters(self)
-        return fold_in(self, self._check_rows(X), vars(self))
+        X = self._check_rows(X)
+        return fold_in(self, X, vars(self)).astype(X.dtype, copy=False)
 
     def _check_rows(self, X: Any) -> sparse.csr_array:
         return self._check_entries(X, reset=False)

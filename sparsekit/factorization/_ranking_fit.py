@@ -150,8 +150,6 @@ def _train(
 ) -> Trained:
     """Descend until somebody says stop."""
     columns, biases = average.means[:2]
-    # What listeners are shown beside the components.
-    estimator.column_bias_ = biases[:, 0]
     visits = Visits(X)
 
     def epoch() -> float:
@@ -166,7 +164,9 @@ def _train(
         return loss + 0.5 * float(estimator.alpha) * penalty
 
     def components() -> np.ndarray:
-        return columns[:, : int(estimator.n_components)].T
+        # Shown beside the components to those who listen.
+        estimator.column_bias_ = biases[:, 0].copy()
+        return columns[:, : int(estimator.n_components)].T.copy(order="F")
 
     def keep() -> tuple[np.ndarray, np.ndarray]:
         return columns.copy(), biases.copy()

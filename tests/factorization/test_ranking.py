@@ -113,6 +113,13 @@ def test_fit_transform_is_transform(loss, plays):
     np.testing.assert_array_equal(codes[[5, 2]], model.transform(plays[[5, 2]]))
 
 
+def test_codes_are_in_the_type_of_the_rows(plays):
+    model = ranking().fit(plays.astype(np.float32))
+    codes = model.transform(plays)
+    assert codes.dtype == np.float64
+    np.testing.assert_array_equal(codes, model.row_factors_)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_odd_rows_and_columns_are_no_trouble(loss, plays, many_strata):
     full = plays.toarray()
@@ -181,7 +188,9 @@ def test_a_callback_ends_a_fit(plays):
     states = []
     model = ranking(callback=lambda state: states.append(state) or len(states) == 2).fit(plays)
     assert model.n_iter_ == 2
-    np.testing.assert_array_equal(states[-1]["components"], model.components_)
+    first, last = (state["components"] for state in states)
+    np.testing.assert_array_equal(last, model.components_)
+    assert not np.array_equal(first, last)
 
 
 def test_steps_too_long_are_told(plays):
