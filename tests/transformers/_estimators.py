@@ -45,7 +45,7 @@ batches = partial(learner, MiniBatchDictionaryLearning, batch_size=16)
 factors = partial(SparseNMF, 3, random_state=0, max_iter=2000)
 vectors = partial(SparseSVD, 3, random_state=0)
 ratings = partial(MatrixFactorization, 3, alpha=0.01, random_state=0)
-plays = partial(ImplicitFactorization, 3, random_state=0)
+plays = partial(ImplicitFactorization, 3, unobserved_weight=0.1, random_state=0)
 by_lasso = {"transform_n_nonzero_coefs": None, "transform_algorithm": "lasso"}
 
 # The first of each class; the others share its checks of parameters, its names and its clones.
