@@ -48,7 +48,8 @@ NOTES = {
     "memory": "MiB above the matrix itself, resident, each side in a process of its own; seconds.",
     "quality": "Recall and NDCG of twenty recommendations for the published split; wall seconds of "
     "a fit with two threads and MiB above the data. Settings were chosen on a fifth of the "
-    "training entries, held out; those of *best* on the judged entries, as a leaderboard's may be.",
+    "training entries, held out, with ranks up to 512; those of *best* on the judged "
+    "entries, as a leaderboard's may be.",
     "svd": "Seconds, best / median; then the captured share of the best side's sum of squares.",
 } | dict.fromkeys(("spmm", "spmm-transposed", "sddmm", "spmv", "csc", "gram"), PRODUCT)
 CURVES = ("als", "ratings", "gibbs", "bpr")

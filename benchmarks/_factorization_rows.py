@@ -128,7 +128,7 @@ def _ratings():
         ("ratings", 64, 0.05, small),
         ("power-ratings", 64, 0.05, (OURS, "cmfrec", "libmf")),
     ):
-        size = {"data": data, "n_components": k, "alpha": alpha, "rival": "cmfrec"}
+        size = {"data": data, "n_components": k, "alpha": alpha, "rival": "cmfrec", "steps": 15}
         yield Row(f"ratings-{data}-{k}", "ratings", who, goals, **size)
     two = (OURS, ONE, "cmfrec", "libmf")
     size = {"n_components": 64, "alpha": 0.05, "rival": "cmfrec", "threads": 2}
