@@ -1,32 +1,13 @@
 """Sides that encode signals on a given dictionary, and sides that shrink plain numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from benchmarks._coding_data import Signals
 from benchmarks._coding_rows import Row
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one side does.
-
-    Parameters
-    ----------
-    run : callable
-        What is timed, without arguments.
-    read : callable
-        Turns what `run` returned into what the judge reads; not timed.
-    n_signals : int
-        How many signals or values it works on.
-    """
-
-    run: Callable
-    read: Callable = lambda output: output
-    n_signals: int = 0
+from benchmarks._rounds import Job
 
 
 def _sparsekit(row: Row, case: Signals, n_jobs: int | None) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from benchmarks._coding_data import Table
 from benchmarks._coding_rows import Row
-from benchmarks._coding_trainers import Curve, fresh_fits, ladder
+from benchmarks._rounds import Curve, fresh_fits, ladder
 
 # A first fit of scikit-learn's at this share of the iterations, and three between it and the last.
 FIRST = 5

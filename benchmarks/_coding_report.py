@@ -1,10 +1,10 @@
 """The tables: seconds and quality of every side, the peers' seconds over ours, goals met or not."""
 
-from collections.abc import Iterable
 from itertools import groupby
 
 from benchmarks._coding_rows import OURS, ROWS, Row
-from benchmarks._coding_start import MOMENTS
+from benchmarks._first_calls import start_table
+from benchmarks._tables import goal_verdict, heading, ratio_table, same_bits
 
 # By less than this share of the peer's residual or objective, ours is called equal.
 SLACK = {"float64": 1e-6, "float32": 1e-4}
@@ -85,24 +85,16 @@ def verdicts(row: Row, sides: dict[str, dict]) -> list[str]:
     """Return what is to be said of a row: goals met and missed, losses, worse quality, bits."""
     seconds, words = side_seconds(row, sides), []
     for goal in row.goals:
-        if goal.peer not in sides:
-            continue
-        if not {goal.peer, goal.ours} <= seconds.keys():
-            words.append(f"{goal.peer}: no ratio")
-            continue
-        factor = seconds[goal.peer] / seconds[goal.ours]
-        name = "met" if factor >= goal.factor else "MISSED"
-        words.append(f"{name} over {goal.peer}: {factor:.2f} (goal {goal.factor:.3g})")
+        if goal.peer in sides:
+            words.append(goal_verdict(goal, seconds.get(goal.peer), seconds.get(goal.ours)))
     for name, side in sides.items():
         worse = excess(row, sides.get(OURS, {}), side)
         if worse is not None and worse > LOOSE.get(row.task, SLACK[row.dtype]):
             words.append(f"WORSE than {name} by {worse:.1e}")
         if row.n_nonzero_coefs and side.get("most_atoms", 0) > row.n_nonzero_coefs:
             words.append(f"{name} uses {side['most_atoms']} ATOMS")
-    bits = {name: side["bits"] for name, side in sides.items() if "bits" in side}
-    if {OURS, "sparsekit-1"} <= bits.keys():
-        words.append("same bits" if bits[OURS] == bits["sparsekit-1"] else "OTHER BITS")
-    return words
+    bits = (sides.get(name, {}).get("bits") for name in (OURS, "sparsekit-1"))
+    return words + same_bits(*bits)
 
 
 def markdown(records: dict[str, dict], machine: dict[str, str], judged: bool = True) -> str:
@@ -117,40 +109,21 @@ def markdown(records: dict[str, dict], machine: dict[str, str], judged: bool = T
     judged : bool, default=True
         Whether to say which goals are met; pointless on tiny problems.
     """
-    lines = ["; ".join(f"{key} {value}" for key, value in machine.items()) + ".", ""]
-    lines += ["One thread and CPU seconds; rows of two threads: seconds of the wall's clock."]
+    lines = heading(machine)
     shown = [ROWS[name] for name in ROWS if name in records]
     for task, group in groupby(shown, key=lambda row: row.task):
         rows = list(group)
         if task == "start":
-            lines += _start_table(records["first-call"]["sides"])
+            calls = records["first-call"]["sides"]
+            lines += start_table(calls, "500 x 16 signals, 32 atoms")
         else:
-            lines += _table(task, rows, records, judged)
+            judge = verdicts if judged else None
+            lines += ratio_table(TITLES[task], NOTES[task], rows, records, _cell, judge)
     return "\n".join(lines) + "\n"
 
 
-def _table(task, rows, records, judged) -> Iterable[str]:
-    sides = [name for row in rows for name in records[row.name]["sides"]]
-    names = list(dict.fromkeys(sides))
-    yield from ("", f"### {TITLES[task]}", "", NOTES[task], "")
-    for source in dict.fromkeys(records[row.name]["data"] for row in rows):
-        yield f"Data: {source}."
-    yield ""
-    yield f"| row | {' | '.join(names)} | |"
-    yield f"| --- |{' --- |' * (len(names) + 1)}"
-    for row in rows:
-        found = records[row.name]["sides"]
-        cells = " | ".join(_cell(row, name, found) for name in names)
-        words = "; ".join(verdicts(row, found)) if judged else "not judged"
-        yield f"| {row.name} | {cells} | {words} |"
-
-
 def _cell(row, name, sides):
-    side = sides.get(name)
-    if side is None:
-        return ""
-    if "error" in side:
-        return f"failed ({side['error'][:80]})".replace("|", "/")
+    side = sides[name]
     text = _way_down(row, side, sides) if row.task in CURVES else _same_work(row, name, sides)
     seconds = side_seconds(row, sides)
     if name != OURS and {OURS, name} <= seconds.keys():
@@ -193,21 +166,3 @@ def _way_down(row, side, sides):
     reached = "not reached" if best is None else f"{best:.3g} / {median:.3g} s"
     mark = f" to {target:.6g}" if side is sides.get(whose) else ""
     return f"{reached}{mark} {end}"
-
-
-def _start_table(sides: dict[str, dict]) -> Iterable[str]:
-    yield from ("", "### First calls", "")
-    yield "CPU seconds of fresh processes: import; first call with an empty kernel cache, and in"
-    yield "the next process; then the best of three later calls. 500 x 16 signals, 32 atoms."
-    yield ""
-    yield f"| call | side | {' | '.join(MOMENTS)} |"
-    yield f"| --- | --- |{' --- |' * len(MOMENTS)}"
-    kinds = dict.fromkeys(kind for side in sides.values() for kind in side.get("start", {}))
-    for kind in kinds:
-        for name, side in sides.items():
-            if kind in side.get("start", {}):
-                cells = " | ".join(f"{side['start'][kind][moment]:.3g}" for moment in MOMENTS)
-                yield f"| {kind} | {name} | {cells} |"
-    for name, side in sides.items():
-        if "error" in side:
-            yield f"| | {name} failed ({side['error'][:80]}) |{' |' * len(MOMENTS)}"

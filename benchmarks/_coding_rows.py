@@ -2,19 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-OURS = "sparsekit"
+from benchmarks._tables import OURS, Goal
+
 DTYPES = {"f64": "float64", "f32": "float32"}
 ENCODERS = (OURS, "spams", "sklearn")
 SHRINKERS = (OURS, "sparsekit-new", "copyto", "copy", "pywt")
-
-
-@dataclass(frozen=True)
-class Goal:
-    """How many times as long as `ours` the `peer` should take."""
-
-    peer: str
-    factor: float
-    ours: str = OURS
 
 
 @dataclass(frozen=True)
@@ -146,8 +138,8 @@ def _shrinkages():
         for short, times in (("f64", 1.3), ("f32", 1.7)):
             goals = (
                 Goal("copyto", 1.0 / times),
-                Goal("copy", 1.0 / times, "sparsekit-new"),
-                Goal("pywt", 5.0, "sparsekit-new"),
+                Goal("copy", 1.0 / times, ours="sparsekit-new"),
+                Goal("pywt", 5.0, ours="sparsekit-new"),
             )
             yield Row(
                 f"{shape}-{short}",
@@ -216,17 +208,3 @@ ROWS: dict[str, Row] = {
         Row("first-call", "start", (OURS, "sklearn")),
     )
 }
-
-
-def choose_rows(words: str | None) -> list[Row]:
-    """Return the rows whose names are given or begin with one of the comma-separated words."""
-    if not words:
-        return list(ROWS.values())
-    chosen = []
-    for word in words.split(","):
-        matches = [row for row in ROWS.values() if row.name == word]
-        matches = matches or [row for row in ROWS.values() if row.name.startswith(word)]
-        if not matches:
-            raise ValueError(f"No row is called {word!r}; rows are {', '.join(ROWS)}.")
-        chosen += [row for row in matches if row not in chosen]
-    return chosen

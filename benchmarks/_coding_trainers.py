@@ -1,18 +1,15 @@
 """Sides that learn a dictionary from signals, all from the same first atoms.
 
-A curve is a callable: given a clock and the seconds it may take, it yields effort (mini-batches,
-iterations), seconds and what was learnt by then.
+Efforts are mini-batches or iterations.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from benchmarks._coding_data import Signals
-from benchmarks._coding_encoders import Job
 from benchmarks._coding_rows import Row
-from benchmarks._measure import timed
+from benchmarks._rounds import Curve, Job, fresh_fits, ladder
 
-Curve = Callable[[Callable, float], Iterator[tuple[int, float, object]]]
 BATCH_SIZE = 512
 # SPAMS's names for its penalised lasso and for greedy codes of a given number of atoms.
 SPAMS_LASSO, SPAMS_GREEDY = 2, 3
@@ -20,27 +17,6 @@ SPAMS_LASSO, SPAMS_GREEDY = 2, 3
 
 class _Enough(Exception):
     """Raised in a callback, where there is no other way to end a fit."""
-
-
-def ladder(last: int, first: int = 5) -> list[int]:
-    """Return efforts up to `last`, each about the square root of two times the one before."""
-    efforts = [last]
-    while efforts[-1] > first:
-        efforts.append(min(round(efforts[-1] / math.sqrt(2.0)), efforts[-1] - 1))
-    return efforts[::-1]
-
-
-def fresh_fits(fit: Callable, efforts: list[int]) -> Curve:
-    """Return the curve of ``fit(effort)``, one run from the beginning per effort."""
-
-    def curve(clock, limit):
-        for effort in efforts:
-            seconds, learnt = timed(lambda effort=effort: fit(effort), clock)
-            yield effort, seconds, learnt
-            if seconds > limit:
-                return
-
-    return curve
 
 
 def _observed_fit(make: Callable, X, steps: int) -> Curve:

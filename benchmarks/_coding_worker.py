@@ -1,28 +1,11 @@
 """Some rows in one process; prints one JSON record per row."""
 
-import argparse
-import json
+from functools import partial
 
 from benchmarks._coding_rows import ROWS
-from benchmarks._coding_tasks import Effort, run_row
-
-
-def main() -> None:
-    """Measure what the command line names."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("rows")
-    parser.add_argument("sides")
-    parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=60.0)
-    arguments = parser.parse_args()
-    effort = Effort(arguments.tiny, arguments.repeat, arguments.budget)
-    wanted = set(arguments.sides.split(","))
-    for name in arguments.rows.split(","):
-        row = ROWS[name]
-        record = run_row(row, [side for side in row.sides if side in wanted], effort)
-        print(json.dumps(record), flush=True)
-
+from benchmarks._coding_tasks import TASKS
+from benchmarks._command import run_worker
+from benchmarks._rounds import run_row
 
 if __name__ == "__main__":
-    main()
+    run_worker(ROWS, partial(run_row, TASKS))

@@ -6,11 +6,10 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks import _factorization_quality as quality
-from benchmarks._coding_encoders import Job
-from benchmarks._coding_trainers import Curve, fresh_fits
 from benchmarks._factorization_data import Case
 from benchmarks._factorization_rows import N_RECOMMENDED, OURS, Row
 from benchmarks._problems import SEED
+from benchmarks._rounds import Curve, Job, fresh_fits
 
 # Sums over rows: strength of absolute values and of half the squares.
 PENALTIES = {"gowalla": (0.5, 50.0), "lastfm": (0.5, 5.0)}

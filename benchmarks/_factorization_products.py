@@ -6,9 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks import _factorization_quality as quality
-from benchmarks._coding_encoders import Job
 from benchmarks._factorization_data import Case
 from benchmarks._factorization_rows import N_RECOMMENDED, Row
+from benchmarks._rounds import Job
 
 # Entries at a time whose factors NumPy gathers so that they fit into a cache.
 GATHERED = 2**12

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from benchmarks._coding_trainers import Curve, fresh_fits
 from benchmarks._factorization_data import Case
 from benchmarks._factorization_quality import biased_predictions
 from benchmarks._factorization_rows import Row
 from benchmarks._factorization_sweeps import efforts
+from benchmarks._rounds import Curve, fresh_fits
 
 # Steps of stochastic descent, by its authors' defaults, where ours are sweeps of least squares.
 PASSES = 20

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from benchmarks._coding_start import MOMENTS
 from benchmarks._factorization_quality import published_results
 from benchmarks._factorization_rows import OURS, ROWS, Row
+from benchmarks._first_calls import start_table
+from benchmarks._tables import failure, goal_verdict, heading, ratio_table, same_bits
 
 TITLES = {
     "als": "Implicit feedback: alternating least squares",
@@ -102,16 +103,10 @@ def verdicts(row: Row, sides: dict[str, dict]) -> list[str]:
     """Return what is to be said of a row: goals met and missed, worse quality, bits."""
     found, words = measures(row, sides), []
     for goal in row.goals:
-        if goal.peer not in sides:
-            continue
-        values = [found.get(name, {}).get(goal.by) for name in (goal.peer, goal.ours)]
-        if None in values:
-            words.append(f"{goal.peer}: no ratio")
-            continue
-        name = "met" if values[0] / values[1] >= goal.factor else "MISSED"
-        each = {"epoch": " each", "memory": " memory"}.get(goal.by, "")
-        ratio = f"{values[0] / values[1]:.2f} (goal {goal.factor:.3g})"
-        words.append(f"{name} over {goal.peer}{each}: {ratio}")
+        if goal.peer in sides:
+            theirs, ours = (found.get(name, {}).get(goal.by) for name in (goal.peer, goal.ours))
+            of = {"epoch": " each", "memory": " memory"}.get(goal.by, "")
+            words.append(goal_verdict(goal, theirs, ours, of))
     ours = _figure(sides.get(OURS, {}))
     for name in {goal.peer for goal in row.goals} & sides.keys():
         theirs = _figure(sides[name])
@@ -120,10 +115,8 @@ def verdicts(row: Row, sides: dict[str, dict]) -> list[str]:
                 words.append(f"WORSE than {name} by {ours / theirs - 1:.1e}")
         if sides[name].get("captured", 0) > sides.get(OURS, {}).get("captured", 1) + 1e-4:
             words.append(f"CAPTURES LESS than {name}")
-    bits = [_bits(sides.get(name, {})) for name in (OURS, "sparsekit-1")]
-    if None not in bits:
-        words.append("same bits" if bits[0] == bits[1] else "OTHER BITS")
-    return words + _against_published(row, sides)
+    bits = (_bits(sides.get(name, {})) for name in (OURS, "sparsekit-1"))
+    return words + same_bits(*bits) + _against_published(row, sides)
 
 
 def _figure(side):
@@ -161,17 +154,18 @@ def markdown(records: dict[str, dict], machine: dict[str, str], judged: bool = T
     judged : bool, default=True
         Whether to say which goals are met; pointless on tiny problems.
     """
-    lines = ["; ".join(f"{key} {value}" for key, value in machine.items()) + ".", ""]
-    lines += ["One thread and CPU seconds; rows of two threads: seconds of the wall's clock."]
+    lines = heading(machine)
     shown = sorted((ROWS[name] for name in records), key=_place)
     for task, group in groupby(shown, key=lambda row: row.task):
         rows = list(group)
         if task == "start":
-            lines += _start_table(records["first-call"]["sides"])
+            calls = records["first-call"]["sides"]
+            lines += start_table(calls, "500 x 200, 16 components")
         elif task == "quality":
             lines += _quality_table(rows[0], records[rows[0].name], judged)
         else:
-            lines += _table(task, rows, records, judged)
+            judge = verdicts if judged else None
+            lines += ratio_table(TITLES[task], NOTES[task], rows, records, _cell, judge)
     return "\n".join(lines) + "\n"
 
 
@@ -180,29 +174,8 @@ def _place(row):
     return tasks.index(row.task), list(ROWS).index(row.name)
 
 
-def _table(task, rows, records, judged) -> Iterable[str]:
-    present = {name for row in rows for name in records[row.name]["sides"]}
-    sides = [name for row in rows for name in (*row.sides, *records[row.name]["sides"])]
-    names = [name for name in dict.fromkeys(sides) if name in present]
-    yield from ("", f"### {TITLES[task]}", "", NOTES[task], "")
-    for source in dict.fromkeys(records[row.name]["data"] for row in rows):
-        yield f"Data: {source}."
-    yield ""
-    yield f"| row | {' | '.join(names)} | |"
-    yield f"| --- |{' --- |' * (len(names) + 1)}"
-    for row in rows:
-        found = records[row.name]["sides"]
-        cells = " | ".join(_cell(row, name, found) for name in names)
-        words = "; ".join(verdicts(row, found)) if judged else "not judged"
-        yield f"| {row.name} | {cells} | {words} |"
-
-
 def _cell(row, name, sides):
-    side = sides.get(name)
-    if side is None:
-        return ""
-    if "error" in side:
-        return f"failed ({side['error'][:80]})".replace("|", "/")
+    side = sides[name]
     found = measures(row, sides)
     parts = _way_down(row, side, sides) if row.task in CURVES else _same_work(row, side)
     for by in found[name]:
@@ -250,7 +223,7 @@ def _quality_table(row, record, judged) -> Iterable[str]:
     yield from ("", "| model | Recall@20 | NDCG@20 | fit | memory |", "| --- |" + " --- |" * 4)
     for name, side in record["sides"].items():
         if "error" in side:
-            yield f"| {name} | failed ({side['error'][:80]}) | | | |".replace("(|", "(/")
+            yield f"| {name} | {failure(side)} | | | |"
             continue
         ranks = [f"{value:.4f}" for key, value in side.items() if "@" in key]
         cost = f"{side['seconds']:.3g} s | {side['memory']:.0f} MiB"
@@ -271,21 +244,3 @@ def _settings(side):
     hidden = ("random_state", "tol")
     shown = [f"{key}={value}" for key, value in side["settings"].items() if key not in hidden]
     return f"`{', '.join(shown)}`"
-
-
-def _start_table(sides: dict[str, dict]) -> Iterable[str]:
-    yield from ("", "### First calls", "")
-    yield "CPU seconds of fresh processes: import; first call with an empty kernel cache, and in"
-    yield "the next process; then the best of three later calls. 500 x 200, 16 components."
-    yield ""
-    yield f"| call | side | {' | '.join(MOMENTS)} |"
-    yield f"| --- | --- |{' --- |' * len(MOMENTS)}"
-    kinds = dict.fromkeys(kind for side in sides.values() for kind in side.get("start", {}))
-    for kind in kinds:
-        for name, side in sides.items():
-            if kind in side.get("start", {}):
-                cells = " | ".join(f"{side['start'][kind][moment]:.3g}" for moment in MOMENTS)
-                yield f"| {kind} | {name} | {cells} |"
-    for name, side in sides.items():
-        if "error" in side:
-            yield f"| | {name} failed ({side['error'][:80]}) |{' |' * len(MOMENTS)}"

@@ -3,35 +3,13 @@
 from dataclasses import dataclass, replace
 
 from benchmarks._factorization_svd import svd_rows
+from benchmarks._tables import OURS, Goal
 
-OURS = "sparsekit"
 ONE = "sparsekit-1"
 # By so much two timings of the very same call differ here: what "not slower" leaves out.
 EQUAL = 0.95
 # Rank of the products of the kernels, and recommendations asked for.
 RANK, N_RECOMMENDED = 64, 20
-
-
-@dataclass(frozen=True)
-class Goal:
-    """How many times as much of a measure the `peer` should take as `ours`.
-
-    Parameters
-    ----------
-    peer : str
-        A side.
-    factor : float
-        At least.
-    by : str, default="seconds"
-        Measure: "target" or "epoch" of rows that train, "seconds" or "memory" of others.
-    ours : str, default="sparsekit"
-        The side that is compared.
-    """
-
-    peer: str
-    factor: float
-    by: str = "seconds"
-    ours: str = OURS
 
 
 @dataclass(frozen=True)
@@ -226,17 +204,3 @@ ROWS: dict[str, Row] = {
         Row("first-call", "start", (OURS, "implicit", "cmfrec", "sklearn")),
     )
 }
-
-
-def choose_rows(words: str | None) -> list[Row]:
-    """Return the rows whose names are given or begin with one of the comma-separated words."""
-    if not words:
-        return list(ROWS.values())
-    chosen = []
-    for word in words.split(","):
-        matches = [row for row in ROWS.values() if row.name == word]
-        matches = matches or [row for row in ROWS.values() if row.name.startswith(word)]
-        if not matches:
-            raise ValueError(f"No row is called {word!r}; rows are {', '.join(ROWS)}.")
-        chosen += [row for row in matches if row not in chosen]
-    return chosen

@@ -10,9 +10,9 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks._coding_trainers import Curve, fresh_fits
 from benchmarks._factorization_data import Case
 from benchmarks._factorization_rows import Row
+from benchmarks._rounds import Curve, fresh_fits
 
 CONFIDENCE = 10.0
 

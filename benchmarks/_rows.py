@@ -84,17 +84,3 @@ ROWS: dict[str, Row] = {
         Row("first-fit", "start", "toy", LASSO),
     )
 }
-
-
-def choose_rows(words: str | None) -> list[Row]:
-    """Return the rows whose names are given or begin with one of the comma-separated words."""
-    if not words:
-        return list(ROWS.values())
-    chosen = []
-    for word in words.split(","):
-        matches = [row for row in ROWS.values() if row.name == word]
-        matches = matches or [row for row in ROWS.values() if row.name.startswith(word)]
-        if not matches:
-            raise ValueError(f"No row is called {word!r}; rows are {', '.join(ROWS)}.")
-        chosen += [row for row in matches if row not in chosen]
-    return chosen

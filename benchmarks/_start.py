@@ -1,15 +1,9 @@
 """What a fresh process pays: import, first fit with an empty kernel cache, and with a full one."""
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-from benchmarks._measure import one_thread
+from benchmarks._first_calls import last_line_of
 
-ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
     "sparsekit": "sparsekit.linear_model",
     "skglm": "skglm",
@@ -50,21 +44,12 @@ print(time.process_time() - start)
 def first_fit(name: str) -> dict[str, float]:
     """Return CPU seconds of the import and of each kind of first fit, cold and warm."""
     module = MODULES[name]
-    _run(IMPORT.format(module=module), {})
-    report = {"import": min(_run(IMPORT.format(module=module), {}) for _ in range(IMPORTS))}
+    last_line_of(IMPORT.format(module=module), {})
+    report = {"import": min(last_line_of(IMPORT.format(module=module), {}) for _ in range(IMPORTS))}
     for kind in KINDS:
         with tempfile.TemporaryDirectory() as cache:
             code = FIT.format(module=module, kind=kind, name=name)
             environment = {"NUMBA_CACHE_DIR": cache}
-            report[f"{kind}, cold"] = _run(code, environment)
-            report[f"{kind}, next process"] = _run(code, environment)
+            report[f"{kind}, cold"] = last_line_of(code, environment)
+            report[f"{kind}, next process"] = last_line_of(code, environment)
     return report
-
-
-def _run(code, environment):
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = {**one_thread(), **environment, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])

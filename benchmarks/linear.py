@@ -11,9 +11,7 @@ process, compilation apart. Peers need ``pip install "sparsekit[bench]"``; absen
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -24,16 +22,17 @@ PACKAGES["sparsekit-grid"] = "sparsekit"
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks._command import choose_rows, printed_records  # noqa: E402
 from benchmarks._ladder import cheapest_times  # noqa: E402
 from benchmarks._measure import machine, one_thread  # noqa: E402
 from benchmarks._report import markdown  # noqa: E402
-from benchmarks._rows import ROWS, choose_rows  # noqa: E402
+from benchmarks._rows import ROWS  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the rows that the command line names and print the table."""
     arguments = _parser().parse_args(argv)
-    rows = choose_rows(arguments.rows)
+    rows = choose_rows(ROWS, arguments.rows)
     plan = _plan(rows, arguments.solvers)
     results = _reused(arguments.reuse, rows, plan)
     for solver, group in plan * arguments.rounds:
@@ -103,12 +102,7 @@ def _run_worker(solver, rows, arguments):
     command += ["--repeat", str(arguments.repeat), "--budget", str(arguments.budget)]
     command += ["--tiny"] if arguments.quick else []
     print(f"{solver}: {names}", file=sys.stderr, flush=True)
-    with tempfile.TemporaryFile("w+") as said:
-        subprocess.run(command, cwd=ROOT, env=one_thread(), stdout=said)
-        said.seek(0)
-        # Solvers may print too, and a killed worker leaves half a line.
-        whole = [line for line in said if line.startswith('{"row"') and line.endswith("}\n")]
-        records = [json.loads(line) for line in whole]
+    records = printed_records(command, one_thread())
     return [_last_record(solver, row.name, records) for row in rows]
 
 
