@@ -1,5 +1,6 @@
 """Alternating least squares: sweeps over rows, then columns, until they have settled."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from sparsekit.matrix._products import to_csc
 # Sweeps of coordinate descent that end by themselves, at the minimum of a row.
 TO_THE_END = 10_000
 SWEEPS = 3
+# How far conjugate gradients go once a sweep lowers the objective by no more than this share.
+RELAXATION, SLOW = 1.5, 0.05
 # Of the first factors, times the root of the rank.
 FIRST_DEVIATION = 0.1
 
@@ -35,29 +38,39 @@ class Alternation:
     rows, columns : Side
         The two sides; their codes move.
     method : callable
-        Given a side, returns how it is solved.
+        Given a side and whether sweeps have become slow, returns how it is solved.
     side_weight : float
         Weight of the features.
     n_jobs : int or None
         Threads.
+    objective : float, default=nan
+        After the last sweep.
+    slow : bool, default=False
+        Whether it lowered the objective by little.
     """
 
     model: Model
     rows: Side
     columns: Side
-    method: Callable[[Model, Side], RowMethod]
+    method: Callable[[Model, Side, bool], RowMethod]
     side_weight: float
     n_jobs: int | None
+    objective: float = math.nan
+    slow: bool = False
 
     def sweep(self) -> float:
         """Solve rows, then columns; return the objective."""
         model, rows, columns = self.model, self.rows, self.columns
-        rows.solve(model, columns, self.method(model, rows), self.n_jobs)
+        rows.solve(model, columns, self.method(model, rows, self.slow), self.n_jobs)
         rows.learn_features(model, self.side_weight, self.n_jobs)
         known = columns.feature_map
-        objective = columns.solve(model, rows, self.method(model, columns), self.n_jobs)
+        method = self.method(model, columns, self.slow)
+        objective = columns.solve(model, rows, method, self.n_jobs)
         columns.learn_features(model, self.side_weight, self.n_jobs)
-        return 0.5 * (objective + rows.penalty(model) + self._features_cost(known))
+        before = self.objective
+        self.objective = 0.5 * (objective + rows.penalty(model) + self._features_cost(known))
+        self.slow = before - self.objective <= SLOW * abs(before)
+        return self.objective
 
     def finish(self) -> None:
         """Solve the rows exactly, as `transform` does: in the axes of the columns, from zero."""
@@ -100,12 +113,16 @@ def exact_method(model: Model, side: Side) -> RowMethod:
     return _descent(model, side, TO_THE_END) if model.constrained else Exact()
 
 
-def sweep_method(solver: str, cg_steps: int) -> Callable[[Model, Side], RowMethod]:
-    """Return what solves a side within a sweep."""
+def sweep_method(solver: str, cg_steps: int) -> Callable[[Model, Side, bool], RowMethod]:
+    """Return what solves a side within a sweep.
+
+    A side is solved for where the other one stands, and then the other moves the same way: so
+    conjugate gradients go further at once, where sweeps are slow (successive over-relaxation).
+    """
     return {
-        "pcg": lambda model, side: ConjugateGradients(cg_steps),
-        "cholesky": lambda model, side: Exact(),
-        "cd": lambda model, side: _descent(model, side, SWEEPS),
+        "pcg": lambda model, side, slow: ConjugateGradients(cg_steps, RELAXATION if slow else 1.0),
+        "cholesky": lambda model, side, slow: Exact(),
+        "cd": lambda model, side, slow: _descent(model, side, SWEEPS),
     }[solver]
 
 

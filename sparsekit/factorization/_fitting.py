@@ -21,7 +21,7 @@ from sparsekit.factorization._alternate import (
 from sparsekit.factorization._features import FeatureMap, own_features
 from sparsekit.factorization._input import check_entry_weight
 from sparsekit.factorization._sides import Model, Opposite, Side
-from sparsekit.factorization._training import Trained, train
+from sparsekit.factorization._training import Trained, refuse_nothing_held, train
 from sparsekit.matrix._blocks import cut_stored
 from sparsekit.matrix._entries import hold_out_entries
 
@@ -155,12 +155,7 @@ def _hold_out(
         places = part.data.astype(np.intp) - 1
         entries = sparse.csr_array((X.data[places], part.indices, part.indptr), shape=X.shape)
         parts.append(Entries(entries, None if weight is None else weight[places]))
-    if parts[1].X.nnz == 0:
-        raise ValueError(
-            f"`early_stopping=True` with `validation_fraction={fraction!r}` holds out no entry of "
-            f"the {X.nnz} of X (n_samples={X.shape[0]}, n_features={X.shape[1]}). Increase "
-            "`validation_fraction`, or set `early_stopping=False`."
-        )
+    refuse_nothing_held(X, parts[1].X, fraction)
     return parts[0], parts[1].X
 
 
@@ -195,12 +190,12 @@ def _alternation(
     X = entries.X
     n_rows, n_columns = X.shape
     # Rows are solved first: where they begin is no matter, and a weight of two is a row twice.
-    row_codes = np.zeros((n_rows, model.rank), X.dtype)
-    codes = first_codes(n_columns, model, X.dtype, random_state)
-    if estimator.warm_start and hasattr(estimator, "components_"):
-        before = estimator.row_factors_, column_codes(estimator)
-        if before[0].shape == row_codes.shape and before[1].shape == codes.shape:
-            row_codes, codes = (part.astype(X.dtype) for part in before)
+    before = _fitted_codes(estimator, (n_rows, model.rank), (n_columns, model.rank))
+    if before is None:
+        row_codes = np.zeros((n_rows, model.rank), X.dtype)
+        codes = first_codes(n_columns, model, X.dtype, random_state)
+    else:
+        row_codes, codes = (part.astype(X.dtype) for part in before)
     weights = _by_entry(entries, sample_weight)
     by_column, column_weight = transposed(X, weights, estimator.n_jobs)
     total = float(n_rows) if sample_weight is None else float(sample_weight.sum())
@@ -226,6 +221,14 @@ def _alternation(
         float(estimator.side_weight),
         estimator.n_jobs,
     )
+
+
+def _fitted_codes(estimator: Any, *shapes: tuple[int, int]) -> tuple[np.ndarray, ...] | None:
+    """Return the codes of rows and columns that a warm start begins at, if it has such."""
+    if not (estimator.warm_start and hasattr(estimator, "components_")):
+        return None
+    before = estimator.row_factors_, column_codes(estimator)
+    return before if (before[0].shape, before[1].shape) == shapes else None
 
 
 def _row_side(model: Model, entries: Entries, sample_weight: np.ndarray | None, side: Side) -> Side:

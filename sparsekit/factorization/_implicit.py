@@ -49,8 +49,8 @@ class ImplicitFactorization(FactorModel):
     frequency_exponent : float, default=1.0
         Power of n, non-negative: with 0 the regularisation is the same for all.
     solver : {"pcg", "cholesky"}, default="pcg"
-        How rows are solved in a sweep: by a few preconditioned conjugate gradient steps, or
-        exactly.
+        How rows are solved in a sweep: by a few preconditioned conjugate gradient steps, which go
+        beyond where they lead once sweeps have become slow (over-relaxation), or exactly.
     cg_steps : int, default=3
         Conjugate gradient steps of a row in a sweep.
     side_weight : float, default=1.0

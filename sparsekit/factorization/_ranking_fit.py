@@ -18,7 +18,7 @@ from sparsekit.factorization._ranking_blocks import Schedule
 from sparsekit.factorization._ranking_descent import Descent, Factors, Steps
 from sparsekit.factorization._ranking_losses import LOSSES
 from sparsekit.factorization._ranking_rows import solve_codes
-from sparsekit.factorization._training import Trained, train
+from sparsekit.factorization._training import Trained, refuse_nothing_held, train
 from sparsekit.matrix._entries import hold_out_entries
 from sparsekit.matrix._top import ProductScores, top_per_row
 from sparsekit.metrics import ndcg_at_k
@@ -90,11 +90,7 @@ def _hold_out(
     """Return the entries to learn from, and those to validate on."""
     fraction = estimator.validation_fraction
     kept, held = hold_out_entries(X, fraction, random_state=random_state)
-    if held.nnz == 0:
-        raise ValueError(
-            f"`early_stopping=True` with `validation_fraction={fraction!r}` holds out no entry of "
-            f"the {X.nnz} of X. Increase `validation_fraction`, or set `early_stopping=False`."
-        )
+    refuse_nothing_held(X, held, fraction)
     return kept, held
 
 
@@ -171,6 +167,14 @@ def _train(
     def keep() -> tuple[np.ndarray, np.ndarray]:
         return columns.copy(), biases.copy()
 
+    def attributes(components: np.ndarray) -> dict[str, Any]:
+        rows = np.empty_like(descent.factors.rows)
+        rows[descent.schedule.order] = descent.factors.rows
+        found = {"components_": components, "column_bias_": biases[:, 0].copy()}
+        found["row_factors_"] = rows[:, : len(components)]
+        return estimator._of_input() | found
+
+    watch.reconstruction = attributes
     validate = None
     if held is not None:
         validate = _validation(average, descent.schedule.order, X, held, random_state)

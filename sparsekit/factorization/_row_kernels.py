@@ -97,9 +97,15 @@ def advance(work, step, width):
 
 
 @kernel
-def conjugate_rows(system, solution, objectives, work, n_steps, start, stop):
-    """Improve rows start..stop of `solution` by so many steps of conjugate gradients."""
+def conjugate_rows(system, solution, objectives, work, way, start, stop):
+    """Improve rows start..stop of `solution` by steps of conjugate gradients.
+
+    `way` is their number, and how far a row goes to where they lead: as that is the lowest place of
+    the line there, the objective is a parabola on it.
+    """
     number = system.data.dtype.type
+    n_steps, relaxation = way
+    beyond = number(relaxation - 1)
     y, indices = system.factors, system.indices
     width = y.shape[1]
     for i in range(start, stop):
@@ -107,7 +113,7 @@ def conjugate_rows(system, solution, objectives, work, n_steps, start, stop):
             work.code[k] = solution[i, k]
         objective = begin_conjugate(system, i, work, width)
         rho, beta = precondition(work, width), number(0)
-        enough = number(1e-12) * rho
+        enough, fall = number(1e-12) * rho, 0.0
         first = system.indptr[i]
         n = system.indptr[i + 1] - first
         for _ in range(n_steps):
@@ -117,12 +123,12 @@ def conjugate_rows(system, solution, objectives, work, n_steps, start, stop):
             p, ap = work.direction, work.image
             entries_pass(y, indices, first, n, work.curvatures, 0, p, ap, width)
             step = rho / dot(p, ap, width)
-            objective -= float(step) * float(rho)
+            fall += float(step) * float(rho)
             before, rho = rho, advance(work, step, width)
             beta = rho / before
         for k in range(width):
-            solution[i, k] = work.code[k]
-        objectives[i] = objective
+            solution[i, k] = work.code[k] + beyond * (work.code[k] - solution[i, k])
+        objectives[i] = objective - relaxation * (2 - relaxation) * fall
 
 
 @helper

@@ -20,7 +20,8 @@ from sparsekit.factorization._row_kernels import (
     solve_rows_exactly,
 )
 from sparsekit.factorization._row_system import RowSystem, Workspace
-from sparsekit.matrix._blocks import cut_stored
+from sparsekit.matrix._blocks import cut_rows, cut_stored
+from sparsekit.matrix._products import DENSE_ROWS
 
 # Of conjugate gradients for each number of a code, where a matrix is all but singular.
 STEPS = 4
@@ -103,7 +104,7 @@ class Rows:
             squares=np.einsum("ij,ij->j", self.factors, self.factors) / max(n_columns, 1),
         )
 
-    def turned(self) -> tuple["Rows", np.ndarray | None]:
+    def turned(self, n_jobs: int | None = None) -> tuple["Rows", np.ndarray | None]:
         """Return the same problem in the axes of the shared form, which is diagonal there.
 
         The dense part of every row's system costs nothing then, whatever its ridge, and Jacobi's
@@ -114,16 +115,21 @@ class Rows:
         with single_blas_thread():
             values, axes = linalg.eigh(self.base.astype(np.float64), driver="evd")
             axes = axes.astype(self.dtype)
-            factors = turned_factors(self.factors[:, : self.rank], axes)
+            factors = turned_factors(self.factors[:, : self.rank], axes, n_jobs)
             linear = None if self.linear is None else self.linear @ axes
         diagonal = np.maximum(values, 0).astype(self.dtype)
         return replace(self, factors=factors, linear=linear, base=diagonal), axes
 
 
 class RowMethod(Protocol):
-    """A way to solve rows: how it works is its own business, what it needs is a start."""
+    """A way to solve rows: how it works is its own business, what it needs is a start.
 
-    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+    The start may be in other axes than the rows: `axes` leads from there to here.
+    """
+
+    def solve(
+        self, rows: Rows, start: np.ndarray, n_jobs: int | None, axes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float]:
         """Return the codes of all rows, (n_rows, rank), and the sum of their objectives."""
 
 
@@ -135,21 +141,30 @@ class ConjugateGradients:
     ----------
     n_steps : int, default=3
         Steps of each row.
+    relaxation : float, default=1.0
+        How far a row goes to where they lead, between zero and two. Beyond one it goes past the
+        lowest place of its way, and its objective still falls.
     """
 
     n_steps: int = 3
+    relaxation: float = 1.0
 
-    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+    def solve(
+        self, rows: Rows, start: np.ndarray, n_jobs: int | None, axes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float]:
         """Return better codes of all rows and the sum of their objectives."""
-        turned, axes = rows.turned()
-        codes = padded_factors(start, rows.dtype) if axes is None else turned_factors(start, axes)
-        system = turned.system(turned.base)
+        turned, own = rows.turned(n_jobs)
+        into = axes if own is None else own
+        system, way = turned.system(turned.base), (int(self.n_steps), float(self.relaxation))
+        codes = _empty_codes(turned)
 
         def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
-            conjugate_rows(system, codes, objectives, work, self.n_steps, begin, end)
+            _turn_block(start, into, codes, rows.rank, begin, end)
+            conjugate_rows(system, codes, objectives, work, way, begin, end)
+            _turn_back(codes, own, rows.rank, begin, end)
 
-        total = _run(move, rows, 2 * (self.n_steps + 1), n_jobs)
-        return _turn_back(codes[:, : rows.rank], axes), total
+        total = _run(move, turned, 2 * (self.n_steps + 1), n_jobs)
+        return np.ascontiguousarray(codes[:, : rows.rank]), total
 
 
 @dataclass(frozen=True)
@@ -164,20 +179,24 @@ class Exact:
 
     noise: np.ndarray | None = field(default=None, repr=False)
 
-    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+    def solve(
+        self, rows: Rows, start: np.ndarray, n_jobs: int | None, axes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float]:
         """Return the codes of all rows and the sum of their objectives."""
-        turned, axes = rows.turned() if self.noise is None else (rows, None)
+        turned, own = rows.turned(n_jobs) if self.noise is None else (rows, None)
         system = turned.system(turned.base)
         noise = np.empty((0, rows.rank), rows.dtype) if self.noise is None else self.noise
-        codes = np.zeros((len(start), rows.factors.shape[1]), rows.dtype)
+        codes = _empty_codes(turned)
 
         def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
+            codes[begin:end] = 0
             solve_rows_exactly(system, noise, codes, objectives, work, rows.rank, begin, end)
             if self.noise is None:
                 _solve_singular(system, codes, objectives, work, begin, end)
+            _turn_back(codes, own, rows.rank, begin, end)
 
-        total = _run(move, rows, rows.rank, n_jobs)
-        return _turn_back(codes[:, : rows.rank], axes), total
+        total = _run(move, turned, rows.rank, n_jobs)
+        return np.ascontiguousarray(codes[:, : rows.rank]), total
 
 
 @dataclass(frozen=True)
@@ -201,18 +220,21 @@ class CoordinateDescent:
     n_signed: int
     n_sweeps: int = 10
 
-    def solve(self, rows: Rows, start: np.ndarray, n_jobs: int | None) -> tuple[np.ndarray, float]:
+    def solve(
+        self, rows: Rows, start: np.ndarray, n_jobs: int | None, axes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float]:
         """Return better codes of all rows and the sum of their objectives."""
         system = rows.system(rows.base)
-        codes = padded_factors(start, rows.dtype)
+        codes = _empty_codes(rows)
         thresholds = self.thresholds.astype(rows.dtype, copy=False)
         signed = int(self.n_signed), bool(self.positive), int(self.n_sweeps)
 
         def move(begin: int, end: int, objectives: np.ndarray, work: Workspace) -> None:
+            _turn_block(start, axes, codes, rows.rank, begin, end)
             descend_rows(system, thresholds, signed, codes, objectives, work, rows.rank, begin, end)
 
         total = _run(move, rows, rows.rank, n_jobs)
-        return codes[:, : rows.rank].copy(), total
+        return np.ascontiguousarray(codes[:, : rows.rank]), total
 
 
 def padded_factors(factors: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -224,14 +246,43 @@ def padded_factors(factors: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return copy
 
 
-def turned_factors(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Return rows in other axes, padded."""
+def turned_factors(factors: np.ndarray, axes: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
+    """Return rows in other axes, padded; threads do not change a bit of them."""
     n, rank = factors.shape
     turned = aligned_empty((n, padded(rank, axes.dtype)), axes.dtype)
     with single_blas_thread():
-        np.matmul(factors, axes, out=turned[:, :rank])
-    turned[:, rank:] = 0
+        run_blocks(
+            lambda begin, end: _turn_block(factors, axes, turned, rank, begin, end),
+            cut_rows(n, DENSE_ROWS),
+            n_jobs,
+        )
     return turned
+
+
+def _empty_codes(rows: Rows) -> np.ndarray:
+    return aligned_empty((rows.X.shape[0], rows.factors.shape[1]), rows.dtype)
+
+
+def _turn_block(
+    codes: np.ndarray,
+    axes: np.ndarray | None,
+    turned: np.ndarray,
+    rank: int,
+    begin: int,
+    end: int,
+) -> None:
+    """Overwrite some rows of `turned` by those of `codes` in other axes, and pad them."""
+    if axes is None:
+        turned[begin:end, :rank] = codes[begin:end]
+    else:
+        np.matmul(codes[begin:end], axes, out=turned[begin:end, :rank])
+    turned[begin:end, rank:] = 0
+
+
+def _turn_back(codes: np.ndarray, axes: np.ndarray | None, rank: int, begin: int, end: int) -> None:
+    """Take some rows back to the axes they came from, in place."""
+    if axes is not None:
+        codes[begin:end, :rank] = codes[begin:end, :rank] @ axes.T
 
 
 def _run(
@@ -257,7 +308,8 @@ def _run(
     # A call hands over every array of its records: small work is not worth many.
     work_per_entry = width * passes
     n_blocks = int(np.clip(rows.X.nnz * work_per_entry / BLOCK_WORK, 1, BLOCKS))
-    run_blocks(on_block, cut_stored(rows.X.indptr, work_per_entry, n_blocks), n_jobs)
+    with single_blas_thread():
+        run_blocks(on_block, cut_stored(rows.X.indptr, work_per_entry, n_blocks), n_jobs)
     return float(objectives.sum())
 
 
@@ -279,14 +331,7 @@ def _solve_singular(
     """Solve rows whose matrix has no Cholesky factor in its type by conjugate gradients."""
     for i in begin + np.flatnonzero(np.isnan(objectives[begin:end])):
         codes[i] = 0
-        conjugate_rows(system, codes, objectives, work, STEPS * codes.shape[1], i, i + 1)
-
-
-def _turn_back(codes: np.ndarray, axes: np.ndarray | None) -> np.ndarray:
-    if axes is None:
-        return codes.copy()
-    with single_blas_thread():
-        return codes @ axes.T
+        conjugate_rows(system, codes, objectives, work, (STEPS * codes.shape[1], 1.0), i, i + 1)
 
 
 def _or(values: np.ndarray | None, n: int, default: float, dtype: np.dtype) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit.factorization._features import FeatureMap
-from sparsekit.factorization._rows import RowMethod, Rows, padded_factors, turned_factors
+from sparsekit.factorization._rows import RowMethod, Rows, padded_factors
 from sparsekit.matrix._products import pad_rows, self_product
 
 
@@ -169,16 +169,17 @@ class Side:
         """
         opposite = Opposite.of(model, other.codes, other.row_weight, n_jobs)
         rows = self.rows(model, opposite, n_jobs)
+        axes = None
         if model.free_axes:
-            rows, axes = rows.turned()
-            other.turn(axes, rows.factors[:, : model.rank])
-            self.turn(axes, turned_factors(self.codes, axes)[:, : model.rank])
-        self.codes, objective = method.solve(rows, self.codes, n_jobs)
+            rows, axes = rows.turned(n_jobs)
+            other.codes = rows.factors[:, : model.rank]
+            self.turn_features(axes)
+            other.turn_features(axes)
+        self.codes, objective = method.solve(rows, self.codes, n_jobs, axes)
         return objective
 
-    def turn(self, axes: np.ndarray, codes: np.ndarray) -> None:
-        """Take codes in other axes, and the features' loadings with them."""
-        self.codes = codes
+    def turn_features(self, axes: np.ndarray) -> None:
+        """Take the features' loadings to other axes, where the codes are, or are about to be."""
         if self.feature_map is not None:
             loadings = self.feature_map.loadings @ axes
             self.feature_map = replace(self.feature_map, loadings=loadings)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._watch import Watch
@@ -93,6 +94,16 @@ def train(
     return Trained(
         len(losses), np.array(losses), np.array(scores) if validate is not None else None, best
     )
+
+
+def refuse_nothing_held(X: sparse.csr_array, held: sparse.csr_array, fraction: float) -> None:
+    """Refuse to stop early by entries of which there are none."""
+    if held.nnz == 0:
+        raise ValueError(
+            f"`early_stopping=True` with `validation_fraction={fraction!r}` holds out no entry of "
+            f"the {X.nnz} of X (n_samples={X.shape[0]}, n_features={X.shape[1]}). Increase "
+            "`validation_fraction`, or set `early_stopping=False`."
+        )
 
 
 def _settled(losses: list[float], tol: float | None) -> bool:

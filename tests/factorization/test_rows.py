@@ -113,6 +113,28 @@ def test_every_method_solves_every_system(method, case):
     assert total == pytest.approx(objective(rows, codes), rel=1e-9)
 
 
+@pytest.mark.parametrize("case", SYSTEMS)
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_beyond_the_lowest_place_the_objective_still_falls(case, n_steps):
+    rows = make_rows(**SYSTEMS[case])
+    start = np.random.default_rng(1).standard_normal((30, RANK))
+    lowest, least = ConjugateGradients(n_steps).solve(rows, start, None)
+    codes, total = ConjugateGradients(n_steps, 1.5).solve(rows, start, None)
+    np.testing.assert_allclose(codes, start + 1.5 * (lowest - start), atol=1e-12)
+    assert total == pytest.approx(objective(rows, codes), rel=1e-9)
+    assert least < total < objective(rows, start)
+
+
+def test_a_start_in_other_axes_is_turned():
+    rows, axes = make_rows(loss=CONFIDENCES, base=True).turned()
+    start = np.random.default_rng(1).standard_normal((30, RANK))
+    for method in (ConjugateGradients(2), CoordinateDescent(np.zeros(30), False, RANK, 2)):
+        codes, total = method.solve(rows, start, None, axes)
+        expected, same = method.solve(rows, start @ axes, None)
+        np.testing.assert_allclose(codes, expected, atol=1e-12)
+        assert total == pytest.approx(same, rel=1e-12)
+
+
 @pytest.mark.parametrize("case", ["offsets and weights", "a form"])
 @pytest.mark.parametrize("method", ["conjugate gradients", "Cholesky"])
 def test_single_precision_is_near(method, case):
