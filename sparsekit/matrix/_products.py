@@ -14,10 +14,12 @@ from sparsekit.matrix._blocks import BLOCKS, cut_rows, cut_stored, cut_triangle
 
 # Rows of a block of dense ones.
 DENSE_ROWS = 2048
-# Entries below which SciPy has multiplied a vector before threads have begun.
-FEW_ENTRIES = 2_000_000
+# Entries below which a vector is multiplied before threads have begun.
+FEW_ENTRIES = 4_000_000
 # Entries from which two threads turn a matrix faster than SciPy, and most of one kernel call.
 THREAD_ENTRIES, CALL_ENTRIES = 2_000_000, 5_000_000
+# Products per place of a Gram matrix from which half of it is mirrored.
+MIRROR_PAYS = 1.5
 # Side of the squares that are mirrored at a time: both fit into the first cache.
 SQUARE = 32
 
@@ -103,16 +105,23 @@ def multiply_vector(X, v, *, n_jobs=None):
     product : ndarray of shape (n,)
         The product.
     """
-    if not sparse.issparse(X) or X.nnz < FEW_ENTRIES:
+    if not sparse.issparse(X):
         with single_blas_thread():
             return X @ v
-    product, v = np.empty(X.shape[0], dtype=v.dtype), np.ascontiguousarray(v)
-    entries = stored(X)
+    n_jobs = effective_n_jobs(n_jobs)
+    if n_jobs == 1 or X.nnz < FEW_ENTRIES:
+        return X @ v
+    product = np.empty(X.shape[0], dtype=v.dtype)
 
     def fill(start, stop):
-        multiply_vector_rows(*entries, v, product, start, stop)
+        # SciPy's loop is as fast as one can be, and leaves the interpreter to other threads. Its
+        # constructor would copy what is a view.
+        rows = sparse.csr_array((stop - start, X.shape[1]), dtype=X.dtype)
+        rows.data, rows.indices, rows.indptr = X.data, X.indices, X.indptr[start : stop + 1]
+        product[start:stop] = rows @ v
 
-    run_blocks(fill, cut_stored(X.indptr, 1), n_jobs)
+    # A row's sum is the same in whatever block it is.
+    run_blocks(fill, cut_stored(X.indptr, 0, 2 * n_jobs), n_jobs)
     return product
 
 
@@ -239,23 +248,26 @@ def sparse_gram(X, *, n_jobs=None):
     )
     columns = to_csc(places, n_jobs=n_jobs)
     gram = np.zeros((X.shape[1], X.shape[1]), dtype=X.dtype)
+    in_rows = np.diff(X.indptr).astype(np.float64)
+    # Few products cost less twice than what lies on one side of the diagonal does to be copied.
+    mirrored = in_rows @ in_rows > MIRROR_PAYS * gram.size
+    begins = columns.data if mirrored else X.indptr[columns.indices]
 
     def fill(start, stop):
-        entries = columns.data, columns.indices, columns.indptr
+        entries = columns.data, begins, columns.indices, columns.indptr
         multiply_columns(X.data, X.indices, X.indptr, *entries, gram, start, stop)
 
-    run_blocks(fill, cut_work(X, columns), n_jobs)
-    # Of a block of rows what lies left of the diagonal.
-    run_blocks(
-        lambda start, stop: mirror_upper(gram, start, stop), cut_triangle(len(gram), SQUARE), n_jobs
-    )
+    run_blocks(fill, cut_work(X, columns, begins), n_jobs)
+    if mirrored:
+        blocks = cut_triangle(len(gram), SQUARE)
+        run_blocks(lambda start, stop: mirror_upper(gram, start, stop), blocks, n_jobs)
     return gram
 
 
-def cut_work(X, columns):
+def cut_work(X, columns, begins):
     """Return blocks of columns with about the same number of products."""
     ahead = np.zeros(X.nnz + 1, dtype=np.int64)
-    np.cumsum(X.indptr[columns.indices + 1] - columns.data, out=ahead[1:])
+    np.cumsum(X.indptr[columns.indices + 1] - begins, out=ahead[1:])
     return cut_stored(ahead[columns.indptr], 1)
 
 
@@ -285,26 +297,6 @@ def multiply_rows(data, indices, indptr, factor, product, start, stop):
     """Overwrite rows start..stop of `product`; the rows of `factor` are padded."""
     for i in range(start, stop):
         product_row(data, indices, indptr[i], indptr[i + 1] - indptr[i], factor, product, i)
-
-
-@kernel
-def multiply_vector_rows(data, indices, indptr, v, product, start, stop):
-    """Overwrite numbers start..stop of `product`."""
-    step = np.uintp(4)
-    for i in range(start, stop):
-        a = b = c = d = data.dtype.type(0)
-        t, last = np.uintp(indptr[i]), np.uintp(indptr[i + 1])
-        while t + step <= last:
-            u, w, x = t + np.uintp(1), t + np.uintp(2), t + np.uintp(3)
-            a += data[t] * v[np.uintp(indices[t])]
-            b += data[u] * v[np.uintp(indices[u])]
-            c += data[w] * v[np.uintp(indices[w])]
-            d += data[x] * v[np.uintp(indices[x])]
-            t += step
-        while t < last:
-            a += data[t] * v[np.uintp(indices[t])]
-            t += np.uintp(1)
-        product[i] = (a + b) + (c + d)
 
 
 @kernel
@@ -346,14 +338,16 @@ def scatter_rows(data, indices, indptr, places, by_column, rows, start, stop):
 
 
 @kernel
-def multiply_columns(data, indices, indptr, places, rows, starts, gram, start, stop):
-    """Overwrite rows start..stop of `gram`, from the diagonal on."""
+def multiply_columns(data, indices, indptr, places, begins, rows, starts, gram, start, stop):
+    """Add products to rows start..stop of `gram`: of a column's entries with those of their rows.
+
+    The entry at `places[e]` meets those of its row from `begins[e]` on.
+    """
     one = np.uintp(1)
     for j in range(start, stop):
-        # The rest of each row that has an entry here, from that entry on.
         for e in range(np.uintp(starts[j]), np.uintp(starts[j + 1])):
-            first, last = np.uintp(places[e]), np.uintp(indptr[np.uintp(rows[e]) + one])
-            factor = data[first]
+            factor = data[np.uintp(places[e])]
+            first, last = np.uintp(begins[e]), np.uintp(indptr[np.uintp(rows[e]) + one])
             for t in range(first, last):
                 gram[np.uintp(j), np.uintp(indices[t])] += factor * data[t]
 

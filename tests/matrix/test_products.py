@@ -62,11 +62,11 @@ def test_products_agree_with_numpy_on_any_shape(shape, dtype, index):
     for share in (0, 0.01, 0.3, 1):
         X = draw(n, m, share, dtype, index)
         dense, right, left = X.toarray(), factor_of(m, k, dtype), factor_of(n, k, dtype)
-        rows = np.repeat(np.arange(n), np.diff(X.indptr))
+        rows, v = np.repeat(np.arange(n), np.diff(X.indptr)), factor_of(m, 1, dtype)[:, 0]
         found = {
             "multiply": (multiply(X, right), dense @ right),
             "multiply_transposed": (multiply_transposed(to_csc(X), left), dense.T @ left),
-            "multiply_vector": (multiply_vector(X, right[:, :1].ravel()), dense @ right[:, :1]),
+            "multiply_vector": (multiply_vector(X, v, n_jobs=2), dense @ v),
             "entry_products": (
                 entry_products(X, left, right),
                 (left[rows] * right[X.indices]).sum(1),
@@ -74,12 +74,21 @@ def test_products_agree_with_numpy_on_any_shape(shape, dtype, index):
             "self_product": (self_product(left), left.T @ left),
             "sparse_gram": (sparse_gram(X), dense.T @ dense),
         }
-        if k == 0:
-            del found["multiply_vector"]
         for name, (product, expected) in found.items():
             assert product.dtype == dtype, name
             assert product.flags.c_contiguous, name
             close(product.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_gram_matrix_is_the_same_mirrored_and_not(dtype, monkeypatch):
+    X = draw(300, 80, 0.2, dtype)
+    found = []
+    for pays in (0.0, np.inf):
+        monkeypatch.setattr(_products, "MIRROR_PAYS", pays)
+        found.append(sparse_gram(X))
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[1], found[1].T)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
