@@ -26,8 +26,11 @@ class Watch:
         self.estimator, self.context, self.hook_arguments = estimator, context, hook_arguments
         self.start = time.perf_counter()
         self.task: Any = NullCallbackContext()
-        # From components to the attributes of a model that had stopped there.
-        self.reconstruction: Callable[[np.ndarray], dict[str, Any]] = estimator._reconstruction
+        # From components to the attributes of a model that had stopped there; only scikit-learn's
+        # callbacks ask for it.
+        self.reconstruction: Callable[[np.ndarray], dict[str, Any]] | None = getattr(
+            estimator, "_reconstruction", None
+        )
 
     def begin(self) -> None:
         """Say that an iteration begins."""
@@ -38,7 +41,7 @@ class Watch:
         """Say that an iteration ended; return whether a listener asks to stop."""
         told = dict(self.hook_arguments)
         if not isinstance(self.task, NullCallbackContext):
-            told["reconstruction_attributes"] = self.reconstruction(components())
+            told["reconstruction_attributes"] = lambda: self.reconstruction(components())
         return bool(self.task.call_on_fit_task_end(estimator=self.estimator, **told))
 
     def say(self, what: str, number: int, objective: float, more: str = "") -> None:

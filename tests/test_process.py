@@ -37,7 +37,7 @@ INTERRUPTED = """
 import copy, os, signal, threading, time, warnings
 import numpy as np
 from scipy import sparse
-from sparsekit.factorization import ImplicitFactorization
+from sparsekit.factorization import ImplicitFactorization, RankingFactorization
 from sparsekit.linear_model import Lasso, LassoCV, SparseLogisticRegression
 
 rng = np.random.default_rng(0)
@@ -99,6 +99,8 @@ CTRL_C = {
     "LassoCV, tall": "X, y = dense(12_000, 1500); estimator = LassoCV(alphas=100, cv=5)",
     "implicit factors, two threads": "X, y = sparse_rows(100_000, 20_000, 40); threads = 2; "
     "estimator = ImplicitFactorization(64, solver='cholesky', random_state=0, n_jobs=2)",
+    "ranks, two threads": "X, y = sparse_rows(100_000, 20_000, 40); threads = 2; "
+    "estimator = RankingFactorization(128, loss='logistic', random_state=0, n_jobs=2)",
     "LassoCV, sparse, two threads": "X, y = sparse_rows(30_000, 20_000, 40); threads = 2; "
     "estimator = LassoCV(alphas=100, cv=4, n_jobs=2)",
 }

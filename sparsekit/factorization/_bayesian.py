@@ -17,7 +17,14 @@ from sparsekit._sklearn import (
 from sparsekit._validation import check_parameters, unchanged_on_error
 from sparsekit._watch import Watch
 from sparsekit.factorization._codes import FactorCodes
-from sparsekit.factorization._gibbs import CodePrior, conditional, sample, sampled_model
+from sparsekit.factorization._gibbs import (
+    CodePrior,
+    code_scale,
+    conditional,
+    sample,
+    sampled_model,
+    unit_of,
+)
 from sparsekit.factorization._input import check_entries, check_entry_weight
 from sparsekit.factorization._rows import Exact
 from sparsekit.factorization._sides import Opposite
@@ -76,8 +83,10 @@ class BayesianFactorization(FactorCodes):
         Draws of the rows' codes.
     column_draws_ : ndarray of shape (n_kept, n_columns, n_codes)
         Draws of the columns' codes.
-    row_prior_means_, row_prior_precisions_ : ndarray of shape (n_kept, n_codes[, n_codes])
-        Draws of the distribution that rows come from.
+    row_prior_means_ : ndarray of shape (n_kept, n_codes)
+        Draws of the mean of the distribution that rows come from.
+    row_prior_precisions_ : ndarray of shape (n_kept, n_codes, n_codes)
+        Draws of the inverse of its covariance.
     noise_precisions_ : ndarray of shape (n_kept,)
         Draws of the precision of the noise.
     loss_curve_ : ndarray of shape (`n_iter_`,)
@@ -92,6 +101,11 @@ class BayesianFactorization(FactorCodes):
     See Also
     --------
     MatrixFactorization : The mode instead of the distribution; faster.
+
+    Notes
+    -----
+    The priors expect entries that deviate by about one. While sampling, entries are divided by the
+    power of four that is nearest to their deviation, so that their unit does not matter.
 
     References
     ----------
@@ -187,10 +201,15 @@ class BayesianFactorization(FactorCodes):
         Returns
         -------
         codes : ndarray of shape (n_rows, n_codes)
-            What `inverse_transform` takes.
+            What `inverse_transform` takes, in the data type of X.
         """
         check_is_fitted(self)
+        check_parameters(self)
         X = self._check_rows(X)
+        return self._mean_codes(X).astype(X.dtype, copy=False)
+
+    def _mean_codes(self, X: sparse.csr_array) -> np.ndarray:
+        """Return the means of rows' codes, given those of the columns."""
         prior = CodePrior(
             self.row_prior_means_.mean(axis=0), self.row_prior_precisions_.mean(axis=0)
         )
@@ -242,7 +261,7 @@ default=None
             context = open_callback_context(self, max_subtasks=self.max_iter)
             context.call_on_fit_task_begin(estimator=self, **hook_arguments)
             self._store(sample(self, X, weight, Watch(self, context, hook_arguments)))
-            self.row_factors_ = self.transform(X)
+            self.row_factors_ = self._mean_codes(X)
             context.call_on_fit_task_end(
                 estimator=self,
                 reconstruction_attributes=self._reconstruction(self.components_),
@@ -254,11 +273,18 @@ default=None
         self, X: sparse.csr_array, columns: np.ndarray, prior: CodePrior, precision: float
     ) -> np.ndarray:
         """Return the conditional means of rows' codes."""
-        model = sampled_model(self, float(getattr(self, "intercept_", 0.0)))
-        X = X.astype(columns.dtype, copy=False)
-        rows = conditional(model, X, None, Opposite.of(model, columns), prior, precision)
-        start = np.zeros((X.shape[0], model.rank), columns.dtype)
-        return Exact().solve(rows, start, self.n_jobs)[0]
+        # In units of the noise; else the ridges of factors and of biases may be far apart.
+        unit = unit_of(np.array([precision**-0.5]))
+        model = sampled_model(self, float(getattr(self, "intercept_", 0.0)) / unit)
+        dtype, rank = columns.dtype, model.rank
+        scale = code_scale(unit, rank, model.n_components)
+        data = X.data.astype(dtype, copy=False) / dtype.type(unit)
+        X = sparse.csr_array((data, X.indices, X.indptr), shape=X.shape)
+        opposite = Opposite.of(model, columns / scale.astype(dtype))
+        prior, precision = prior.scaled(1 / scale), precision * unit**2
+        rows = conditional(model, X, None, opposite, prior, precision)
+        codes, _ = Exact().solve(rows, np.zeros((X.shape[0], rank), dtype), self.n_jobs)
+        return codes * scale.astype(dtype)
 
     def _check_rows(self, X: Any) -> sparse.csr_array:
         return check_entries(self, X, reset=False, missing="nan")

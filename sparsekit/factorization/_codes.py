@@ -92,9 +92,8 @@ class FactorCodes(
 
     def _reconstruction(self, components: np.ndarray) -> dict[str, Any]:
         """Return the attributes of a model that had stopped here."""
-        names = "n_features_in_", "feature_names_in_", "intercept_", "column_bias_"
-        kept = {name: vars(self)[name] for name in names if name in vars(self)}
-        return kept | {"components_": components.copy()}
+        found = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        return found | {"components_": components.copy()}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

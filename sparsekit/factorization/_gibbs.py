@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg, sparse, stats
@@ -22,6 +22,8 @@ from sparsekit.matrix._products import entry_products
 PRIOR_ROWS = 2.0
 # Shape and rate of the Gamma prior of the noise's precision: next to nothing is known.
 NOISE_SHAPE, NOISE_RATE = 0.5, 0.5
+# Of four, in the unit of the entries, whose square must be a number still.
+LARGEST_EXPONENT = 240
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class CodePrior:
 
     mean: np.ndarray
     precision: np.ndarray
+
+    def scaled(self, scale: np.ndarray) -> "CodePrior":
+        """Return the distribution of such codes times `scale`."""
+        return CodePrior(self.mean * scale, self.precision / scale / scale[:, None])
 
 
 def draw_prior(codes: np.ndarray, random_state: np.random.RandomState) -> CodePrior:
@@ -133,40 +139,88 @@ def sample(
     mean = float(np.average(X.data, weights=weight)) if estimator.fit_bias and X.nnz else 0.0
     chain = _Chain.begin(estimator, X, weight, mean, random_state)
     kept_at = _kept_sweeps(estimator)
-    draws: list[tuple[np.ndarray, ...]] = []
+    draws: list[Draw] = []
     errors: list[float] = []
     for n in range(1, estimator.max_iter + 1):
         watch.begin()
         draw = chain.sweep(random_state, estimator.n_jobs)
-        errors.append(float(np.sqrt(chain.squares / max(X.nnz, 1))))
+        errors.append(chain.unit * float(np.sqrt(chain.squares / max(X.nnz, 1))))
         if n in kept_at:
             draws.append(draw)
-        components = partial(components_of, chain.model, chain.columns.codes)
+        components = partial(components_of, chain.model, draw.columns)
+        watch.reconstruction = partial(_seen, estimator, chain.model, draws or [draw], mean)
         if estimator.verbose:
             watch.say("sweep", n, errors[-1])
         asked = watch.wants_to_stop(n, errors[-1], components)
         if (watch.end(components) or asked) and draws:
             break
+    curve = {"loss_curve_": np.array(errors), "n_iter_": len(errors)}
+    return _posterior(chain.model, draws, mean) | curve
+
+
+class Draw(NamedTuple):
+    """What predictions need of a sweep."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    prior_mean: np.ndarray
+    prior_precision: np.ndarray
+    noise_precision: np.float64
+
+    def in_units(self, unit: float, n_components: int) -> "Draw":
+        """Return the draw for entries that are `unit` times as large, an even power of two."""
+        scale = code_scale(unit, self.rows.shape[1], n_components)
+        by_code = scale.astype(self.rows.dtype)
+        prior = CodePrior(self.prior_mean, self.prior_precision).scaled(scale)
+        codes = self.rows * by_code, self.columns * by_code
+        return Draw(*codes, prior.mean, prior.precision, self.noise_precision / unit**2)
+
+
+def code_scale(unit: float, rank: int, n_components: int) -> np.ndarray:
+    """Return what codes are to be multiplied by for entries that are `unit` times as large."""
+    # Products grow by it, so factors by its root; biases are terms of their own.
+    scale = np.full(rank, unit)
+    scale[:n_components] = np.sqrt(unit)
+    return scale
+
+
+def _posterior(model: Model, draws: list[Draw], mean: float) -> dict[str, Any]:
+    """Return the attributes that draws give a model."""
     names = "row_draws_", "column_draws_", "row_prior_means_", "row_prior_precisions_"
     stacked = [np.stack(parts) for parts in zip(*draws, strict=True)]
     fitted = dict(zip((*names, "noise_precisions_"), stacked, strict=True))
     columns = fitted["column_draws_"].mean(axis=0)
-    fitted |= {
-        "components_": components_of(chain.model, columns),
-        "loss_curve_": np.array(errors),
-        "n_iter_": len(errors),
-    }
+    fitted["components_"] = components_of(model, columns)
     biases = {"intercept_": mean, "column_bias_": columns[:, -1].copy()}
-    return fitted | (biases if chain.model.biased else {})
+    return fitted | (biases if model.biased else {})
+
+
+def _seen(
+    estimator: Any, model: Model, draws: list[Draw], mean: float, components: np.ndarray
+) -> dict[str, Any]:
+    """Return what a fit that stopped now would store; a draw, should none have been kept."""
+    return estimator._of_input() | _posterior(model, draws, mean)
+
+
+def unit_of(deviations: np.ndarray) -> float:
+    """Return the even power of two that is nearest to the root mean square of these."""
+    largest = float(np.abs(deviations).max(initial=0))
+    if largest == 0:
+        return 1.0
+    typical = largest * float(np.sqrt(np.mean((deviations / largest) ** 2)))
+    exponent = np.clip(round(np.log2(typical) / 2), -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return 4.0 ** int(exponent)
 
 
 @dataclass
 class _Chain:
-    """A Markov chain, where it stands."""
+    """A Markov chain, where it stands, on entries of a size that its priors expect."""
 
     model: Model
     rows: Side
     columns: Side
+    # What all entries were divided by.
+    unit: float
     # Of the noise.
     precision: float
     squares: float = np.nan
@@ -181,12 +235,16 @@ class _Chain:
         random_state: np.random.RandomState,
     ) -> "_Chain":
         """Return a chain before its first sweep."""
-        model = sampled_model(estimator, mean)
+        deviations = X.data.astype(np.float64) - mean
+        unit = unit_of(deviations)
+        model = sampled_model(estimator, mean / unit)
         refuse_memory(
             float(len(_kept_sweeps(estimator)) + 3) * sum(X.shape) * model.rank * X.dtype.itemsize,
             f"{type(estimator).__name__} with n_draws={estimator.n_draws!r}, X of shape {X.shape},",
             "Keep fewer draws, or choose fewer components.",
         )
+        data = X.data / X.dtype.type(unit)
+        X = sparse.csr_array((data, X.indices, X.indptr), shape=X.shape)
         by_column, column_weight = transposed(X, weight, estimator.n_jobs)
         sides = (
             Side(entries, first_codes(len_, model, X.dtype, random_state), np.zeros(len_), weights)
@@ -195,13 +253,10 @@ class _Chain:
                 (by_column, X.shape[1], column_weight),
             )
         )
-        deviations = X.data.astype(np.float64) - mean
-        variance = float(np.mean(deviations**2)) if X.nnz else 1.0
-        return cls(model, *sides, precision=1.0 / variance if variance > 0 else 1.0)
+        variance = float(np.mean((deviations / unit) ** 2)) if X.nnz else 1.0
+        return cls(model, *sides, unit=unit, precision=1.0 / variance if variance > 0 else 1.0)
 
-    def sweep(
-        self, random_state: np.random.RandomState, n_jobs: int | None
-    ) -> tuple[np.ndarray, ...]:
+    def sweep(self, random_state: np.random.RandomState, n_jobs: int | None) -> Draw:
         """Draw everything once; return what predictions need of it."""
         first = np.isnan(self.squares)
         model, rows, columns = self.model, self.rows, self.columns
@@ -221,7 +276,9 @@ class _Chain:
         self.squares = float((weights * errors.astype(np.float64) ** 2).sum())
         self.precision = draw_precision(self.squares, rows.X.nnz, random_state)
         prior = priors[1]
-        return rows.codes, columns.codes, prior.mean, prior.precision, np.float64(self.precision)
+        noise = np.float64(self.precision)
+        draw = Draw(rows.codes, columns.codes, prior.mean, prior.precision, noise)
+        return draw.in_units(self.unit, model.n_components)
 
 
 def _kept_sweeps(estimator: Any) -> set[int]:

@@ -39,14 +39,16 @@ class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, Base
         Returns
         -------
         scores : {ndarray, sparse matrix} of shape (n_rows, n_features)
-            In the data type of `coef_`; sparse if both X and `coef_` are.
+            In the data type of X; sparse if both X and `coef_` are.
         """
         check_is_fitted(self)
         check_parameters(self)
-        known = self._check_rows(X)
+        rows = check_entries(self, X, reset=False)
+        known = rows.astype(self.coef_.dtype, copy=False)
         given_sparse = sparse.issparse(X) or isinstance(X, SparseEntries)
         if sparse.issparse(self.coef_) and given_sparse and not wants_container(self):
-            return as_configured_sparse(self._sparse_scores(known))
+            found = self._sparse_scores(known).astype(rows.dtype, copy=False)
+            return as_configured_sparse(found)
         sums = self._scores(known, None)
         scores = np.empty(sums.shape, dtype=sums.dtype)
 
@@ -54,7 +56,7 @@ class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, Base
             sums.fill(start, stop, 0, sums.shape[1], scores[start:stop])
 
         run_blocks(fill, _row_blocks(known), self.n_jobs)
-        return scores
+        return scores.astype(rows.dtype, copy=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

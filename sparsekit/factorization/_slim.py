@@ -155,7 +155,7 @@ class SparseLinearMethod(ItemWeights):
             self.coef_ = as_matrix(found)
             self.dual_gap_ = found.gaps / total
             self.n_iter_ = max(int(found.n_rounds.max()), 1)
-        self._report(found, 0.5 * products.diagonal.astype(np.float64) / total, total)
+            self._report(found, 0.5 * products.diagonal.astype(np.float64) / total, total)
         return self
 
     def _report(self, found: Columns, null_objective: np.ndarray, total: float) -> None:

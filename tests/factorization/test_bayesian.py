@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sparsekit.factorization import BayesianFactorization, MatrixFactorization
@@ -145,3 +146,15 @@ def test_weights_of_entries_are_precisions():
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("unit", [4.0**-30, 4.0**-3, 4.0**40])
+def test_the_posterior_is_in_the_unit_of_the_entries(unit):
+    ratings = make_ratings()
+    one = BayesianFactorization(2, max_iter=8, burn_in=2, random_state=0).fit(ratings)
+    other = clone(one).fit(unit * ratings)
+    np.testing.assert_allclose(other.loss_curve_, unit * one.loss_curve_, rtol=1e-9)
+    expected = one.predict_entries(ratings, return_std=True)
+    found = other.predict_entries(unit * ratings, return_std=True)
+    for actual, desired in zip(found, expected):
+        np.testing.assert_allclose(actual.data, unit * desired.data, rtol=1e-7)

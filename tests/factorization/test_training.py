@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsekit._sklearn import HAS_CALLBACKS
 from sparsekit.factorization import ImplicitFactorization, MatrixFactorization, _fitting
 from sparsekit.factorization._alternate import Alternation
 from sparsekit.metrics import ndcg_at_k
@@ -265,40 +264,3 @@ def test_a_fit_does_not_warn(cls, plays):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cls(3, max_iter=1).fit(plays)
-
-
-# scikit-learn's callbacks
-
-
-class Listener:
-    """Keeps what each hook would have been fitted, had the fit ended there."""
-
-    def __init__(self):
-        self.predicted = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
-        if fitted_estimator is not None:
-            self.predicted.append(fitted_estimator.predict_entries(X).data)
-
-
-@pytest.mark.skipif(not HAS_CALLBACKS, reason="this scikit-learn has no callback interface")
-@both
-def test_scikit_learns_callbacks_see_a_model_of_each_sweep(cls, plays, row_features):
-    listener = Listener()
-    given = {"row_features": row_features}
-    model = cls(3, tol=None, max_iter=4, random_state=0)
-    model.set_callbacks(listener).fit(plays, **given)
-    assert len(listener.predicted) == 5
-    for n_sweeps, predicted in enumerate(listener.predicted[:4], start=1):
-        until_then = cls(3, tol=None, max_iter=n_sweeps, random_state=0).fit(plays, **given)
-        np.testing.assert_allclose(predicted, until_then.predict_entries(plays).data)
-    np.testing.assert_array_equal(listener.predicted[4], model.predict_entries(plays).data)

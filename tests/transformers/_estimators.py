@@ -19,7 +19,14 @@ from sparsekit.decomposition import (
     SparsePCA,
     SparseSVD,
 )
-from sparsekit.factorization import ImplicitFactorization, MatrixFactorization
+from sparsekit.factorization import (
+    EASE,
+    BayesianFactorization,
+    ImplicitFactorization,
+    MatrixFactorization,
+    RankingFactorization,
+    SparseLinearMethod,
+)
 from sparsekit.thresholding import Thresholder, WaveletShrinkage
 
 N_FEATURES, N_ATOMS = 12, 8
@@ -46,6 +53,8 @@ factors = partial(SparseNMF, 3, random_state=0, max_iter=2000)
 vectors = partial(SparseSVD, 3, random_state=0)
 ratings = partial(MatrixFactorization, 3, alpha=0.01, random_state=0)
 plays = partial(ImplicitFactorization, 3, unobserved_weight=0.1, random_state=0)
+pairs = partial(RankingFactorization, 3, random_state=0)
+draws = partial(BayesianFactorization, 3, max_iter=12, burn_in=0, random_state=0)
 by_lasso = {"transform_n_nonzero_coefs": None, "transform_algorithm": "lasso"}
 
 # The first of each class; the others share its checks of parameters, its names and its clones.
@@ -59,6 +68,10 @@ CLASSES = {
     "SparseSVD truncated": vectors,
     "MatrixFactorization pcg": ratings,
     "ImplicitFactorization pcg": plays,
+    "BayesianFactorization biased": draws,
+    "RankingFactorization bpr": pairs,
+    "SparseLinearMethod positive": partial(SparseLinearMethod, 0.01),
+    "EASE": partial(EASE, 0.1),
     "Thresholder universal": partial(Thresholder, "universal", noise="std"),
     "WaveletShrinkage sure": partial(WaveletShrinkage, "haar"),
 }
@@ -105,6 +118,9 @@ TRANSFORMERS = CLASSES | {
     "MatrixFactorization cholesky": partial(ratings, solver="cholesky", fit_bias=False),
     "MatrixFactorization sparse": partial(ratings, positive=True, l1_ratio=0.5),
     "ImplicitFactorization early": partial(plays, solver="cholesky", early_stopping=True),
+    "BayesianFactorization plain": partial(draws, fit_bias=False),
+    "RankingFactorization logistic": partial(pairs, loss="logistic", early_stopping=True),
+    "SparseLinearMethod signed": partial(SparseLinearMethod, 0.01, positive=False),
     "Thresholder sure": partial(Thresholder, "sure", "garrote", noise="std", axis=0),
     "Thresholder bayes": partial(Thresholder, "bayes", "firm", noise="std", axis=1),
     "Thresholder top_k": partial(
@@ -137,10 +153,12 @@ TAKES_SPARSE = [name for name in TRANSFORMERS if tags(name).sparse]
 TAKES_NAN = [name for name in TRANSFORMERS if tags(name).allow_nan]
 # What sparse X does not store is a zero to all but these.
 ABSENT_IS_UNKNOWN = [
-    name for name in TRANSFORMERS if name.startswith(("SparseNMF unobserved", "MatrixF"))
+    name for name in TRANSFORMERS if name.startswith(("SparseNMF unobserved", "MatrixF", "Bayes"))
 ]
-# Their products are preferences between 0 and 1, not values of X.
-PREFERENCES = [name for name in TRANSFORMERS if name.startswith("ImplicitFactorization")]
+# Their products are scores of any scale, which only order the columns.
+ORDERS = [name for name in TRANSFORMERS if name.startswith("RankingFactorization")]
+# Their products are not values of X, but those or preferences between 0 and 1.
+PREFERENCES = [n for n in TRANSFORMERS if n.startswith("ImplicitFactorization")] + ORDERS
 # They recommend, and their score is that of entries they hide: there may be none to hide.
 RECOMMENDERS = [name for name in TRANSFORMERS if hasattr(make(name), "recommend")]
 LEARNERS = [name for name in TRANSFORMERS if "random_state" in make(name).get_params()]
@@ -173,4 +191,21 @@ def assert_same_state(actual, desired):
     actual, desired = state(actual), state(desired)
     assert actual.keys() == desired.keys()
     for name, value in desired.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name, strict=True)
+        assert_same(actual[name], value, name)
+
+
+def assert_same(actual, desired, name=""):
+    """Assert that two attributes are the same, bit for bit."""
+    assert sparse.issparse(actual) == sparse.issparse(desired), name
+    if not sparse.issparse(desired):
+        np.testing.assert_array_equal(actual, desired, err_msg=name, strict=True)
+        return
+    assert type(actual) is type(desired) and actual.shape == desired.shape, name
+    for part in ("data", "indices", "indptr"):
+        assert_same(getattr(actual, part), getattr(desired, part), f"{name}.{part}")
+
+
+def numbers(value):
+    """Return an attribute, or what it stores where it is sparse, as an array; None for others."""
+    value = value.data if sparse.issparse(value) else value
+    return np.asarray(value) if isinstance(value, np.ndarray | float) else None

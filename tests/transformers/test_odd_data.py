@@ -19,6 +19,7 @@ from tests.transformers._estimators import (
     TRANSFORMERS,
     dense,
     make,
+    numbers,
     state,
     suited,
 )
@@ -97,12 +98,13 @@ def test_odd_data_give_finite_codes_or_a_reason(name, case):
             quietly(estimator.fit, given)
         except ValueError as error:
             # Few samples may be too few for what is asked, and squares too large for a float.
-            reasons = "sample", "n_components", "squares overflow", "squares vanish"
+            reasons = "sample", "n_components", "squares overflow", "squares vanish", "scale X"
             assert any(reason in str(error) for reason in reasons), error
             assert not state(estimator)
             continue
         for value in state(estimator).values():
-            if isinstance(value, np.ndarray | float) and np.asarray(value).dtype.kind == "f":
+            value = numbers(value)
+            if value is not None and value.dtype.kind == "f":
                 # A rule may set everything to zero.
                 assert not np.isnan(value).any()
                 assert np.isfinite(value).all() or name.startswith("Thresholder")
@@ -126,6 +128,10 @@ ONE_FEATURE = {
     "SparseSVD truncated": {"n_components": 1},
     "MatrixFactorization pcg": {"n_components": 1, "alpha": 1e-4},
     "ImplicitFactorization pcg": {"n_components": 1},
+    "BayesianFactorization biased": {"n_components": 1, "max_iter": 50},
+    "RankingFactorization bpr": {"n_components": 1},
+    "SparseLinearMethod positive": {},
+    "EASE": {},
     "Thresholder universal": {},
     "WaveletShrinkage sure": {},
 }
@@ -138,7 +144,9 @@ def test_one_feature_is_enough(name):
         estimator = make(name, **ONE_FEATURE[name]).fit(given)
         codes = quietly(estimator.transform, given)
         assert np.isfinite(dense(codes)).all()
-        if hasattr(estimator, "inverse_transform") and name not in PREFERENCES:
+        # What the mean of a posterior keeps of one feature depends on what it takes for noise.
+        restores = name not in PREFERENCES and not name.startswith("BayesianFactorization")
+        if hasattr(estimator, "inverse_transform") and restores:
             np.testing.assert_allclose(estimator.inverse_transform(codes), X, atol=0.05)
 
 
@@ -160,7 +168,8 @@ def test_by_default_there_are_as_many_components_as_features(name, data):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_samples_may_be_fewer_than_features(name, rng):
-    X = suited(name, rng.standard_normal((6, 300)) ** 3)
+    # A row that has every entry has nothing left to rank.
+    X = suited(name, rng.standard_normal((6, 300)) ** 3 * (rng.random((6, 300)) < 0.8))
     given = {"dictionary": rng.standard_normal((4, 300)), "n_components": 3}
     own = make(name).get_params()
     estimator = make(name, **{key: value for key, value in given.items() if key in own})

@@ -1,5 +1,6 @@
 """A fit is a function of data, parameters and seed: not of threads, nor of what was before."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.transformers._estimators import (
     TAKES_SPARSE,
     THREADED,
     TRANSFORMERS,
+    assert_same,
     assert_same_state,
     attributes,
     dense,
@@ -45,6 +47,9 @@ def test_the_number_of_threads_does_not_change_a_bit(name, to_format, many_rows,
         X = X[:100]
         monkeypatch.setattr(_encode, "BLOCK", 30)
     limits = {"max_iter": 2, "tol": 0} if "tol" in make(name).get_params() else {}
+    if name.startswith("SparseLinearMethod"):
+        # Says so where it stops short of its tolerance, which is positive.
+        limits = {}
     if "max_no_improvement" in make(name).get_params():
         limits["batch_size"] = 2500
     with threadpool_limits(1, user_api="blas"):
@@ -117,13 +122,13 @@ def test_codes_of_a_row_do_not_depend_on_the_others(name, data, fitted):
 def test_transform_changes_nothing(name, data):
     X = data(name)
     estimator = make(name).fit(X)
-    before = {key: np.copy(value) for key, value in vars(estimator).items()}
+    before = copy.deepcopy(vars(estimator))
     estimator.transform(X)
     if hasattr(estimator, "score"):
         estimator.score(X)
     assert vars(estimator).keys() == before.keys()
     for key, value in before.items():
-        np.testing.assert_array_equal(getattr(estimator, key), value)
+        assert_same(getattr(estimator, key), value, key)
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
