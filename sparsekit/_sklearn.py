@@ -16,12 +16,13 @@ from sklearn.model_selection._validation import _score as score_fold
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as report_fit_failures,
 )
-from sklearn.utils._param_validation import Interval as _SklearnInterval
 from sklearn.utils._param_validation import (
+    HasMethods,
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._param_validation import Interval as _SklearnInterval
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.validation import _check_method_params as select_method_params
@@ -36,6 +37,7 @@ except ImportError:  # scikit-learn < 1.9
 __all__ = [
     "HAS_CALLBACKS",
     "CallbackSupportMixin",
+    "HasMethods",
     "Integral",
     "Interval",
     "InvalidParameterError",

@@ -74,6 +74,8 @@ def test_its_example_runs(name):
         pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra plot)")
     if "avelet" in (OBJECTS[name].__doc__ or ""):
         pytest.importorskip("pywt", reason="PyWavelets is not installed (extra wavelet)")
+    if "import torch" in (OBJECTS[name].__doc__ or ""):
+        pytest.importorskip("torch", reason="torch is not installed (extra torch)")
     tests = doctest.DocTestFinder(recurse=False).find(OBJECTS[name], name)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     runner = doctest.DocTestRunner(optionflags=flags)

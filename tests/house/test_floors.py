@@ -11,7 +11,7 @@ FLOORS = [
     {"_compile", "_parallel", "_simd", "_sklearn", "_validation", "_vectors", "_watch", "datasets"},
     {"matrix", "losses", "penalties"},
     {"coding", "metrics", "solvers"},
-    {"decomposition", "factorization", "linear_model", "thresholding"},
+    {"decomposition", "factorization", "linear_model", "pruning", "thresholding"},
     {"feature_selection", "image", "model_selection"},
     {"inspection"},
     {"_cli", "__main__", "_warm_up"},
@@ -21,7 +21,7 @@ APART = [{"matrix", "losses", "penalties"}]
 # joblib and threadpoolctl come with scikit-learn, which depends on them.
 # llvmlite comes with numba.
 BASE = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "numba", "llvmlite"}
-EXTRAS = {"matplotlib", "pywt", "rich", "pandas", "polars", "skops"}
+EXTRAS = {"matplotlib", "onnx", "pandas", "polars", "pywt", "rich", "skops", "torch"}
 NUMBA_ROOMS = {"_compile", "_vectors"}
 # Below the estimators only the doors to scikit-learn may name it.
 SKLEARN_FREE = {

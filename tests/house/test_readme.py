@@ -44,7 +44,7 @@ def test_the_lines_of_use_work():
     assert "txt" in done.stdout
 
 
-def test_the_session_of_the_readme_is_true():
-    (session,) = code_blocks("pycon")
+@pytest.mark.parametrize("session", code_blocks("pycon"), ids=["strokes", "pruned digits"])
+def test_the_sessions_of_the_readme_are_true(session):
     test = doctest.DocTestParser().get_doctest(session, {}, "README", None, 0)
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
