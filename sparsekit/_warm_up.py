@@ -133,10 +133,32 @@ def _warm_factorizations(dtype: str) -> None:
         model.predict_entries(X)
 
 
+def _warm_networks(dtype: str) -> None:
+    import numpy as np
+    from scipy import sparse
+
+    from sparsekit.pruning import CompiledMLP
+
+    rng = np.random.default_rng(0)
+    shapes = (40, 64), (64, 48), (48, 16), (16, 3)
+    weights = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    X = rng.standard_normal((80, 40)).astype(dtype)
+    for density, quantize in itertools.product((1.0, 0.3, 0.05), (None, "int8")):
+        network = CompiledMLP.from_weights(
+            [W * (rng.random(W.shape) < density) for W in weights],
+            [np.zeros(W.shape[1]) for W in weights],
+            quantize=quantize,
+            calibration_data=X,
+        )
+        for rows in (X, X[:1], sparse.csr_array(X)):
+            network(rows)
+
+
 WARM = (
     _warm_linear_models,
     _warm_codes,
     _warm_dictionaries,
     _warm_thresholds,
     _warm_factorizations,
+    _warm_networks,
 )
