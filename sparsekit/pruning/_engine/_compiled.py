@@ -216,9 +216,10 @@ class CompiledMLP:
 
         Parameters
         ----------
-        form : {"dense", "sparse"}, default="dense"
-            Whether weights are stored whole or without their zeros. Sparse weights make the file
-            smaller; runtimes make them dense as they load it, so that they gain no speed.
+        form : {"dense", "compact", "sparse"}, default="dense"
+            How weights are stored: whole; whole, without hidden units that do nothing, which every
+            runtime runs faster; or without their zeros. Sparse weights make the file smaller only:
+            ONNX Runtime, for one, makes them dense as it loads it.
 
         Returns
         -------
