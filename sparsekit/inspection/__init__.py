@@ -1,11 +1,13 @@
-"""Pictures (extra ``plot``): paths, validation curves, dictionaries, factors, thresholds."""
+"""Pictures (extra ``plot``): paths, curves, dictionaries, factors, thresholds, pruned networks."""
 
 from sparsekit.inspection._coding import CodeDisplay
 from sparsekit.inspection._coefficient_path import CoefficientPathDisplay
 from sparsekit.inspection._cv_curve import CVCurveDisplay
 from sparsekit.inspection._dictionary import DictionaryDisplay
 from sparsekit.inspection._factors import FactorDisplay
+from sparsekit.inspection._frontier import SparsityAccuracyDisplay
 from sparsekit.inspection._popularity import PopularityRecallDisplay
+from sparsekit.inspection._pruning import PruningMaskDisplay
 from sparsekit.inspection._threshold import ThresholdDisplay
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "DictionaryDisplay",
     "FactorDisplay",
     "PopularityRecallDisplay",
+    "PruningMaskDisplay",
+    "SparsityAccuracyDisplay",
     "ThresholdDisplay",
 ]

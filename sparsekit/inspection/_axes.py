@@ -27,6 +27,11 @@ def require_pyplot(caller: str) -> Any:
         ) from error
 
 
+def load_ticker() -> Any:
+    """Import ``matplotlib.ticker``, where something is drawn already."""
+    return import_module("matplotlib.ticker")
+
+
 def alpha_axes(ax: Axes | None, caller: str) -> Axes:
     """Return `ax`, or the axes of a new figure, with a falling logarithmic axis for alpha."""
     pyplot = require_pyplot(caller)

@@ -12,6 +12,8 @@ from sparsekit.inspection import (
     DictionaryDisplay,
     FactorDisplay,
     PopularityRecallDisplay,
+    PruningMaskDisplay,
+    SparsityAccuracyDisplay,
     ThresholdDisplay,
 )
 from sparsekit.linear_model import LassoCV
@@ -36,6 +38,13 @@ CALLS = {
     ),
     "PopularityRecallDisplay.from_estimator": lambda: PopularityRecallDisplay.from_estimator(
         LassoCV(), [[1.0]]
+    ),
+    "PruningMaskDisplay.from_masks": lambda: PruningMaskDisplay.from_masks([[[1.0]]]),
+    "PruningMaskDisplay.from_estimator": lambda: PruningMaskDisplay.from_estimator(LassoCV()),
+    "SparsityAccuracyDisplay.from_results": lambda: SparsityAccuracyDisplay.from_results({}),
+    "SparsityAccuracyDisplay.from_pruners": lambda: SparsityAccuracyDisplay.from_pruners([]),
+    "SparsityAccuracyDisplay.from_estimator": lambda: SparsityAccuracyDisplay.from_estimator(
+        LassoCV()
     ),
     "ThresholdDisplay.from_data": lambda: ThresholdDisplay.from_data([1.0]),
     "ThresholdDisplay.from_estimator": lambda: ThresholdDisplay.from_estimator(LassoCV(), [[1.0]]),
