@@ -52,6 +52,8 @@ with (ROOT / "pyproject.toml").open("rb") as file:
 # An Enum shows the signature of its own machinery.
 numpydoc_validation_exclude = {
     r"^sparsekit\.(matrix|losses|penalties|coding|solvers)\.\w+\.\w+$",
+    r"^sparsekit\.pruning\.(?!Criterion|Granularity|Schedule|MLP|SparseMLP|Tree)\w+"
+    r"\.(score|sizes|spread|steps|units)$",
     r"\.Status$",
 }
 
