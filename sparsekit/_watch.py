@@ -25,6 +25,8 @@ class Watch:
     def __init__(self, estimator: Any, context: Any, hook_arguments: dict[str, Any]):
         self.estimator, self.context, self.hook_arguments = estimator, context, hook_arguments
         self.start = time.perf_counter()
+        # Iterations of earlier loops of the same fit, which numbers count on from.
+        self.before = 0
         self.task: Any = NullCallbackContext()
         # From components to the attributes of a model that had stopped there; only scikit-learn's
         # callbacks ask for it.
@@ -47,7 +49,7 @@ class Watch:
     def say(self, what: str, number: int, objective: float, more: str = "") -> None:
         """Print the objective."""
         name = type(self.estimator).__name__
-        print(f"[{name}] {what} {number}: objective {objective:.6g}{more}")
+        print(f"[{name}] {what} {self.before + number}: objective {objective:.6g}{more}")
 
     def wants_to_stop(
         self, number: int, objective: float, components: Callable[[], np.ndarray], **more: Any
@@ -61,7 +63,7 @@ class Watch:
         if self.estimator.callback is not None:
             state = {
                 "estimator": self.estimator,
-                "n_iter": number,
+                "n_iter": self.before + number,
                 "objective": objective,
                 "components": components(),
                 "elapsed": elapsed,

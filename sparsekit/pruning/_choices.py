@@ -10,7 +10,7 @@ from sparsekit._sklearn import Integral, Real
 from sparsekit.pruning._criteria import CRITERIA, Random
 from sparsekit.pruning._granularity import Blocks, Neurons, NofM, Weights
 from sparsekit.pruning._network import is_network
-from sparsekit.pruning._schedules import SCHEDULES
+from sparsekit.pruning._schedules import SCHEDULES, check_steps
 
 GRANULARITIES = {"n:m": NofM(), "neuron": Neurons(), "weight": Weights()}
 
@@ -56,6 +56,7 @@ def read_choices(pruner: Any, seed: int) -> Choices:
     ):
         if isinstance(part, type):
             raise TypeError(f"`{name}` must be an object; got the class {part.__name__}. Call it.")
+    check_steps(schedule, 0.9 if isinstance(pruner.sparsity, str | dict) else pruner.sparsity)
     shares = None
     if isinstance(pruner.sparsity, dict):
         shares = shares_by_layer(pruner.sparsity, n_layers)
@@ -135,6 +136,8 @@ def shares_by_layer(sparsity: dict[int, float], n_layers: int) -> list[float]:
                 f"`sparsity` names layer {layer!r}; the network has the layers 0 to "
                 f"{n_layers - 1}, or -1 and so on from the last."
             )
+        if shares[layer] != 0:
+            raise ValueError(f"`sparsity` names layer {layer % n_layers} twice: {sparsity!r}.")
         if not isinstance(share, Real) or not 0 <= share < 1:
             raise ValueError(f"`sparsity[{layer!r}]` must be in [0, 1); got {share!r}.")
         shares[layer] = float(share)

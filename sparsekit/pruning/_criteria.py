@@ -315,7 +315,10 @@ CRITERIA = {
 
 def score_weights(criterion: Any, network: Network, X: Any, Y: np.ndarray) -> list[np.ndarray]:
     """Return what a criterion says; raises ValueError if it is not a finite score a weight."""
-    scores = criterion.score(network, X, Y)
+    views = [W.view() for W in network.weights]
+    for view in views:
+        view.flags.writeable = False
+    scores = criterion.score(network.with_weights(views), X, Y)
     if not isinstance(scores, list | tuple):
         raise ValueError(
             f"{criterion!r} must return a list of arrays, one a layer; got {scores!r}."

@@ -71,7 +71,7 @@ def fit_network(pruner: Any, data: Data, seed: int) -> Any:
     """Return a fitted network: a clone trained on the data, or the frozen one as it is."""
     inner = inner_network(pruner.estimator)
     if isinstance(pruner.estimator, FrozenEstimator):
-        _check_frozen(inner, data.X)
+        _check_frozen(pruner, inner, data.X)
         return inner
     inner = clone(inner)
     if inner.random_state is None:
@@ -97,7 +97,7 @@ def fit_network(pruner: Any, data: Data, seed: int) -> Any:
     return inner
 
 
-def _check_frozen(inner: Any, X: Any) -> None:
+def _check_frozen(pruner: Any, inner: Any, X: Any) -> None:
     """Refuse a frozen network that cannot be pruned."""
     if not hasattr(inner, "coefs_"):
         raise NotFittedError(
@@ -110,11 +110,21 @@ def _check_frozen(inner: Any, X: Any) -> None:
             f"X has {X.shape[1]} features, but the frozen {type(inner).__name__} was fitted to "
             f"{inner.n_features_in_}."
         )
+    names = getattr(inner, "feature_names_in_", None)
+    given = getattr(pruner, "feature_names_in_", None)
+    if names is not None and given is not None and not np.array_equal(names, given):
+        raise ValueError(
+            "The feature names of X should match those that the frozen "
+            f"{type(inner).__name__} was fitted to, in their order: {names.tolist()[:5]}, ...; got "
+            f"{given.tolist()[:5]}, ..."
+        )
     for layer, W in enumerate(inner.coefs_):
-        if not (np.isfinite(W).all() and np.isfinite(inner.intercepts_[layer]).all()):
+        largest = max(np.abs(array).max() for array in (W, inner.intercepts_[layer]))
+        # NaN is not below, either.
+        if not largest <= np.finfo(np.float32).max:
             raise ValueError(
                 f"Layer {layer} of the frozen {type(inner).__name__} has weights that are NaN or "
-                "infinite. Train it again, with a lower `learning_rate_init`."
+                "too large for float32. Train it again, with a lower `learning_rate_init`."
             )
 
 

@@ -11,7 +11,7 @@ from sparsekit.pruning._network import Network
 from sparsekit.pruning._trainer import decode_labels
 
 # Sparsities of a layer at which its sensitivity is measured.
-LEVELS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+LEVELS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.997)
 # An automatic sparsity is sought to this ratio of densities, and not beyond this many halvings.
 FINEST_RATIO = 1.1
 MOST_HALVINGS = 10
@@ -41,6 +41,8 @@ class Judge:
 
     def score_outputs(self, P: np.ndarray) -> float:
         """Return the score of outputs."""
+        if not hasattr(self.shell, "classes_") and len(P) < 2:
+            return float("nan")
         metric = accuracy_score if hasattr(self.shell, "classes_") else r2_score
         found = metric(self.y, decode_labels(self.shell, P), sample_weight=self.sample_weight)
         return float(found)

@@ -130,10 +130,11 @@ def read_network(estimator) -> Network:
 
 
 def as_float32(X):
-    """Return X, dense or CSR, in float32; no copy where it already is."""
-    if sparse.issparse(X):
-        return X.astype(np.float32, copy=False).tocsr()
-    return np.asarray(X, dtype=np.float32)
+    """Return X, dense or CSR, in float32; no copy where it already is, infinite where too large."""
+    with np.errstate(over="ignore"):
+        if sparse.issparse(X):
+            return X.astype(np.float32, copy=False).tocsr()
+        return np.asarray(X, dtype=np.float32)
 
 
 def is_network(estimator) -> bool:

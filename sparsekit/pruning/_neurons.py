@@ -88,11 +88,6 @@ def rank_by_scores(scores: np.ndarray) -> Ranking:
     return Ranking(order, missing / max(missing[0], np.finfo(float).tiny))
 
 
-def count_neurons(network: Network, rankings: Sequence[Ranking], sparsity: float) -> list[int]:
-    """Return how many units each hidden layer keeps, if all layers compete."""
-    return count_units(network.sizes, rankings, "global", sparsity)
-
-
 def count_units(
     sizes: Sequence[int], rankings: Sequence[Ranking], allocation: str, sparsity: float
 ) -> list[int]:

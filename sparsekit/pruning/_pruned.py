@@ -13,14 +13,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._validation import check_rows
 from sparsekit.pruning._choices import inner_network
-from sparsekit.pruning._network import as_float32, empty_shell, fill_shell
+from sparsekit.pruning._network import as_float32, empty_shell, fill_shell, is_network
 from sparsekit.pruning._report import PruningReport, measure_report
 from sparsekit.pruning._trainer import decode_labels, decode_probabilities
 
 
+def has_network(pruner: Any) -> bool:
+    """Return whether a pruner was given a network."""
+    estimator = pruner.estimator
+    return is_network(estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator)
+
+
 def classifies(pruner: Any) -> bool:
     """Return whether a pruner's network is a classifier."""
-    return is_classifier(inner_network(pruner.estimator))
+    return has_network(pruner) and is_classifier(inner_network(pruner.estimator))
 
 
 class PrunedNetwork:
@@ -123,7 +129,7 @@ class PrunedNetwork:
         Returns
         -------
         activations : ndarray of shape (n_samples, n_hidden)
-            In float32.
+            In float32; X itself, sparse if it is, where there is no hidden layer.
         """
         X = self._check_new(X)
         return self.compiled_.hidden(X)
@@ -153,6 +159,10 @@ class PrunedNetwork:
         X = self._check_new(X)
         return self.compiled_(X)
 
+    def _get_fitted_attr_html(self, doc_link: str = "") -> str:
+        """Show nothing of what is fitted: scikit-learn's table would measure the report."""
+        return ""
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "compiled_")
 
@@ -161,6 +171,11 @@ class PrunedNetwork:
         if "compiled_" in state and isinstance(self.estimator, FrozenEstimator):
             state = {**state, "estimator": FrozenEstimator(empty_shell(self.estimator.estimator))}
         return state
+
+    def __copy__(self) -> Self:
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     def __deepcopy__(self, memo: dict) -> Self:
         twin = type(self).__new__(type(self))

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -20,6 +21,7 @@ from sparsekit._validation import (
     check_sample_weight,
     unchanged_on_error,
 )
+from sparsekit._validation._arrays import refuse_range
 from sparsekit._watch import Watch
 from sparsekit.pruning._allocation import ALLOCATIONS
 from sparsekit.pruning._choices import GRANULARITIES, inner_network
@@ -28,7 +30,7 @@ from sparsekit.pruning._engine import CompiledMLP
 from sparsekit.pruning._fitting import Data, Outcome, run_fit
 from sparsekit.pruning._masks import shares_removed
 from sparsekit.pruning._network import as_float32, empty_shell
-from sparsekit.pruning._pruned import PrunedNetwork, classifies
+from sparsekit.pruning._pruned import PrunedNetwork, classifies, has_network
 from sparsekit.pruning._report import Facts, PruningReport, measure_facts
 from sparsekit.pruning._schedules import SCHEDULES
 
@@ -75,7 +77,8 @@ class MLPPruner(
     allocation : {"global", "erk", "uniform", "auto"}, default="global"
         How the weights that stay are shared out: all layers compete; by the layers' shapes (Erdos-
         Renyi kernel), which keeps small layers denser; the same share in each; or by how much the
-        outputs change with each layer pruned and repaired by itself.
+        outputs change with each layer pruned and repaired by itself. Neurons and n:m know "global"
+        and "uniform" only.
     schedule : str or object, default="one-shot"
         How fast weights go: "one-shot"; "iterative", in five steps with repair and training after
         each; "cubic", while the network is trained; "rigl" and "set", at once, with weights
@@ -120,7 +123,10 @@ class MLPPruner(
     compiled_ : CompiledMLP
         What predictions run; see its `save` and `to_onnx`.
     masks_ : list of ndarray of bool of shape (inputs, outputs)
-        Which weights of the dense network are kept, layer by layer.
+        Which weights of the dense network are kept, layer by layer. A weight that is kept may be
+        zero: training may leave it there.
+    held_out_ : bool
+        Whether scores are of samples that were held out, as ``sparsity="auto"`` does.
     sparsity_ : float
         Share of the weights that were removed.
     sensitivity_ : dict
@@ -278,12 +284,17 @@ class MLPPruner(
         rows = check_rows(self, X, reset=True)
         check_consistent_length(rows, y)
         weight = check_sample_weight(sample_weight, rows.shape[0])
-        return Data(rows, as_float32(rows), y, weight)
+        X = as_float32(rows)
+        refuse_range(X.data if sparse.issparse(X) else X, "X", self)
+        return Data(rows, X, y, weight)
 
     def _keep(self, outcome: Outcome, data: Data) -> None:
         """Store what a fit found."""
         fitted, network = outcome.fitted, outcome.pruned.network
         self._shell = empty_shell(fitted)
+        vars(self._shell).pop("feature_names_in_", None)
+        if hasattr(self, "feature_names_in_"):
+            self._shell.feature_names_in_ = self.feature_names_in_
         self._dtype = fitted.coefs_[0].dtype.str
         self.compiled_ = CompiledMLP.from_weights(
             network.weights,
@@ -297,6 +308,7 @@ class MLPPruner(
         self._packed_masks = [(mask.shape, np.packbits(mask)) for mask in outcome.pruned.masks]
         self.sparsity_ = shares_removed(outcome.pruned.masks)
         self.sensitivity_ = outcome.sensitivity
+        self.held_out_ = outcome.held_out
         self.loss_curve_ = outcome.pruned.loss_curve
         vars(self).pop("classes_", None)
         if hasattr(fitted, "classes_"):
@@ -306,6 +318,8 @@ class MLPPruner(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        if not has_network(self):
+            return tags
         inner = get_tags(inner_network(self.estimator))
         tags.estimator_type = inner.estimator_type
         tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags

@@ -33,10 +33,17 @@ class Samples(NamedTuple):
     weight: np.ndarray | None
 
     def some(self, n: int) -> "Samples":
-        """Return at most so many samples, spread evenly."""
-        if self.X.shape[0] <= n:
-            return self
-        return self.rows(np.linspace(0, self.X.shape[0] - 1, n).astype(np.intp))
+        """Return at most so many samples, spread evenly, in proportion to their weights."""
+        known = np.arange(self.X.shape[0])
+        if self.weight is not None:
+            known = np.flatnonzero(self.weight)
+            w = self.weight[known].astype(np.float64)
+            if np.ptp(w) > 0:
+                steps = (np.arange(n) + 0.5) / n
+                return self.rows(known[np.searchsorted(w.cumsum() / w.sum(), steps)])
+        if len(known) > n:
+            known = known[np.linspace(0, len(known) - 1, n).astype(np.intp)]
+        return self if len(known) == self.X.shape[0] else self.rows(known)
 
     def rows(self, rows: np.ndarray) -> "Samples":
         """Return some samples."""
@@ -122,6 +129,7 @@ class _Run:
         self.teacher = dense.decide(samples.X) if options is not None and options.distill else None
         self.epochs = 0 if options is None else options.epochs
         self.losses: list[float] = []
+        self.stopped = False
         # Which neurons of the dense network there are in each hidden layer.
         self.units = [np.arange(W.shape[1]) for W in dense.weights[:-1]]
 
@@ -148,7 +156,7 @@ class _Run:
         levels = recipe.schedule.steps(sparsity)
         for level, epochs in zip(levels, share_out(self.epochs, len(levels))):
             network, masks = self._cut(network, masks, level, sparsity)
-            if epochs:
+            if epochs and not self.stopped:
                 controller = None
                 if gradual:
                     rng = np.random.default_rng(self._seed())
@@ -224,12 +232,13 @@ class _Run:
     ) -> tuple:
         """Return the network after so many epochs, and its masks."""
         recipe = self.recipe
+        options = options or replace(recipe.options, epochs=epochs)
         trained = train(
             network,
             self.samples.X,
             self.samples.Y,
             loss=recipe.loss,
-            options=options or replace(recipe.options, epochs=epochs),
+            options=options,
             masks=masks,
             sample_weight=self.samples.weight,
             teacher=self.teacher,
@@ -239,6 +248,9 @@ class _Run:
             watch=recipe.watch,
         )
         self.losses.extend(trained.loss_curve)
+        recipe.watch.before += trained.n_epochs
+        # It goes on to the end unless somebody says stop.
+        self.stopped = self.stopped or trained.n_epochs < options.epochs
         return trained.network, trained.masks
 
     def _seed(self) -> np.random.SeedSequence:

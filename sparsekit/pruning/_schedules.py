@@ -234,6 +234,17 @@ SCHEDULES = {
 }
 
 
+def check_steps(schedule: Schedule, target: float) -> None:
+    """Refuse steps that do not rise to a target."""
+    levels = list(schedule.steps(target))
+    rising = all(a <= b for a, b in zip(levels, levels[1:]))
+    if not levels or levels[-1] != target or levels[0] < 0 or not rising:
+        raise ValueError(
+            f"{schedule!r} must return sparsities that rise to the target, {target!r}; got "
+            f"{levels!r}."
+        )
+
+
 def falling_share(fraction: float, progress: float) -> float:
     """Return the share of weights to replace: a cosine from `fraction` down to zero."""
     return fraction * (1 + math.cos(math.pi * progress)) / 2

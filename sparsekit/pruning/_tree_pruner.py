@@ -18,7 +18,7 @@ from sparsekit._sklearn import (
     select_method_params,
     split_rows,
 )
-from sparsekit._validation import check_parameters, unchanged_on_error
+from sparsekit._validation import check_parameters, check_sample_weight, unchanged_on_error
 from sparsekit.pruning._held_out import hold_out_rows
 from sparsekit.pruning._tree_members import TREES
 from sparsekit.pruning._trees import METHODS, check_kind, prune_tree
@@ -163,7 +163,10 @@ class TreePruner(MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         X, y = indexable(X, y)
-        train, held_out = _split(y, self.validation_fraction, is_classifier(tree), random_state)
+        rows = _counted_rows(fit_params.get("sample_weight"), _n_rows(y))
+        codes = _label_codes(y)[rows] if is_classifier(tree) else None
+        parts = _split(len(rows), codes, self.validation_fraction, random_state)
+        train, held_out = (rows[part] for part in parts)
         X_train, y_train = split_rows(tree, X, y, train)
         tree.fit(X_train, y_train, **select_method_params(X, fit_params, indices=train))
         weights = select_method_params(X, fit_params, indices=held_out).get("sample_weight")
@@ -262,20 +265,29 @@ def _count_leaves(tree: Any) -> int | None:
     return sum(int(member.get_n_leaves()) for member in members)
 
 
+def _n_rows(y: Any) -> int:
+    """Return the number of targets."""
+    return len(y) if hasattr(y, "__len__") else y.shape[0]
+
+
+def _counted_rows(sample_weight: Any, n: int) -> np.ndarray:
+    """Return the rows that there are: one of weight zero is none, to fit or to prune by."""
+    weights = check_sample_weight(sample_weight, n)
+    return np.arange(n) if weights is None else np.flatnonzero(weights)
+
+
 def _split(
-    y: Any, fraction: float, labels: bool, random_state: np.random.RandomState
+    n: int, codes: np.ndarray | None, fraction: float, random_state: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that fit and those that prune; every label of the latter is fitted too."""
-    n = len(y) if hasattr(y, "__len__") else y.shape[0]
     held_out = int(np.ceil(fraction * n))
     if n - held_out < 1:
         raise ValueError(
             f"`validation_fraction={fraction!r}` of n_samples={n} leaves no sample to fit. Give "
             "more samples, or prune a fitted tree by `prune_tree`."
         )
-    codes = _label_codes(y) if labels else None
     train, test = hold_out_rows(n, held_out, codes, random_state)
-    if labels:
+    if codes is not None:
         known = np.isin(codes[test], codes[train])
         train, test = np.concatenate([train, test[~known]]), test[known]
     return train, test
@@ -283,6 +295,6 @@ def _split(
 
 def _label_codes(y: Any) -> np.ndarray:
     """Return a number for each row, which rows of the same labels have in common."""
-    columns = np.asarray(y).reshape(len(y), -1).T
+    columns = np.asarray(y).reshape(_n_rows(y), -1).T
     codes = [np.unique(column, return_inverse=True)[1] for column in columns]
     return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()

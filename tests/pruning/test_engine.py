@@ -222,13 +222,12 @@ def test_no_rows_give_no_rows(name, network):
 
 def test_inputs_beyond_two_bytes_are_told_apart():
     n_inputs = 70_000
-    weights = sparse.random_array((n_inputs, 8), density=0.001, rng=np.random.default_rng(0))
-    weights = weights.astype(np.float32).tocsc()
+    rng = np.random.default_rng(0)
+    dense = rng.random((n_inputs, 8), np.float32) * (rng.random((n_inputs, 8)) < 0.001)
+    weights = sparse.csc_array(dense)
     bias = np.zeros(8)
-    X = sparse.random_array(
-        (40, n_inputs), density=0.01, rng=np.random.default_rng(1), format="csr"
-    )
-    X = X.astype(np.float32)
+    dense = rng.random((40, n_inputs), np.float32) * (rng.random((40, n_inputs)) < 0.01)
+    X = sparse.csr_array(dense)
     expected = (X @ weights).toarray()
     compiled = CompiledMLP.from_weights([weights], [bias])
     assert compiled.layers[0].indices.dtype == np.int32

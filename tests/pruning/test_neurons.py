@@ -5,7 +5,6 @@ import pytest
 from sklearn.datasets import load_digits
 
 from sparsekit.pruning._neurons import (
-    count_neurons,
     count_units,
     keep_neurons,
     pivot_order,
@@ -29,7 +28,7 @@ def X(rng):
 def choose(network, grams, sparsity):
     """Return the units of each hidden layer that stay."""
     rankings = rank_neurons(network, grams)
-    counts = count_neurons(network, rankings, sparsity)
+    counts = count_units(network.sizes, rankings, "global", sparsity)
     return [np.sort(ranking.order[:n]) for ranking, n in zip(rankings, counts)]
 
 
@@ -91,7 +90,7 @@ def test_so_many_weights_go_and_hardly_more(rng, X, sparsity):
 
 def test_units_go_where_the_others_know_them(rng, X):
     dense = double(random_network(rng, SIZES), rng)
-    counts = count_neurons(dense, rank_neurons(dense, measure_grams(X)), 0.4)
+    counts = count_units(dense.sizes, rank_neurons(dense, measure_grams(X)), "global", 0.4)
     assert counts[0] < 32 and counts[1] == 10
 
 

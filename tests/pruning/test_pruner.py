@@ -34,6 +34,7 @@ from sparsekit.pruning import (
 from sparsekit.pruning import _fitting as fitting
 from sparsekit.pruning._choices import GRANULARITIES
 from sparsekit.pruning._criteria import CRITERIA
+from sparsekit.pruning._recipe import Samples
 from sparsekit.pruning._schedules import SCHEDULES
 
 pytestmark = pytest.mark.filterwarnings(
@@ -70,8 +71,11 @@ CHECKED = [
 @pytest.mark.filterwarnings("ignore:lbfgs failed:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:Layer . would lose all of its weights:UserWarning")
 def test_sklearn_checks_pass(estimator, check):
-    if estimator.reconstruct and "sample_weight_equivalence" in check.func.__name__:
+    name = check.func.__name__
+    if estimator.reconstruct and "sample_weight_equivalence" in name:
         pytest.skip("asks for 1e-7; least squares on activations in float32 gives 1e-5")
+    if "sample_weight" in name and not has_fit_parameter(estimator.estimator, "sample_weight"):
+        pytest.skip("networks take no weights here")
     check(estimator)
 
 
@@ -408,6 +412,7 @@ BAD = {
     "sparsity one": ({"sparsity": 1.0}, ValueError, "'sparsity' parameter"),
     "negative": ({"sparsity": -0.1}, ValueError, "'sparsity' parameter"),
     "layer": ({"sparsity": {7: 0.5}}, ValueError, "names layer 7"),
+    "layer twice": ({"sparsity": {-1: 0.5, 2: 0.2}}, ValueError, "names layer 2 twice"),
     "share": ({"sparsity": {0: 1.5}}, ValueError, r"`sparsity\[0\]`"),
     "two shares": ({"sparsity": {0: 0.5}, "allocation": "erk"}, ValueError, "nothing to share out"),
     "criterion": ({"criterion": "best"}, ValueError, "'criterion' parameter"),
@@ -513,6 +518,115 @@ def test_units_are_removed_to_the_last_that_may_stay(digits):
     dense = MLPClassifier((20,), max_iter=5, random_state=0).fit(X, y)
     pruner = MLPPruner(FrozenEstimator(dense), sparsity=0.9, granularity="neuron").fit(X, y)
     assert pruner.estimator_.coefs_[0].shape == (64, 2)
+
+
+def test_large_numbers_are_refused_by_name(digits, network, frozen):
+    X, y, *_ = digits
+    for scale in (1e20, 1e30, 1e200):
+        with pytest.raises(ValueError, match="Scale `X`"):
+            MLPPruner(frozen).fit(X * scale, y)
+    large = copy.deepcopy(network)
+    large.coefs_[0][0, 0] = 1e50
+    with pytest.raises(ValueError, match="Layer 0 .* too large for float32"):
+        MLPPruner(FrozenEstimator(large)).fit(X, y)
+
+
+def test_rows_without_weight_do_not_decide_which_weights_go(digits):
+    X, y, *_ = digits
+    samples = Samples(X, y[:, None], np.repeat([0.0, 1.0], [400, 500]))
+    found = samples.some(2048)
+    assert np.array_equal(found.X, X[400:])
+    weight = np.repeat([0.0, 1.0, 3.0], [400, 250, 250])
+    drawn = Samples(X, y[:, None], weight).some(1000)
+    rows = (drawn.X[:, None] == X[None]).all(axis=2).argmax(axis=1)
+    assert rows.min() >= 400
+    assert np.mean(rows >= 650) == pytest.approx(0.75, abs=0.01)
+
+
+def test_showing_a_pruner_measures_nothing(digits, frozen):
+    X, y, *_ = digits
+    pruner = MLPPruner(frozen).fit(X, y)
+    assert "MLPPruner" in pruner._repr_html_()
+    assert pruner._report is None
+    assert "MLPPruner" in MLPPruner(LogisticRegression())._repr_html_()
+
+
+@pytest.mark.parametrize("how", [{"schedule": "iterative"}, {"l1": 1e-4}])
+def test_a_stop_ends_all_trainings_of_a_fit(digits, frozen, how):
+    X, y, *_ = digits
+    heard = []
+
+    def callback(state):
+        heard.append(state["n_iter"])
+        return False
+
+    MLPPruner(frozen, fine_tune_epochs=10, callback=callback, random_state=0, **how).fit(X, y)
+    assert heard == list(range(1, 11))
+    heard.clear()
+    stop = MLPPruner(
+        frozen,
+        fine_tune_epochs=10,
+        callback=lambda state: heard.append(state["n_iter"]) or True,
+        random_state=0,
+        **how,
+    ).fit(X, y)
+    assert heard == [1]
+    assert stop.sparsity_ == pytest.approx(0.9, abs=1e-3)
+
+
+def test_columns_in_another_order_are_refused(digits):
+    pandas = pytest.importorskip("pandas")
+    X, y, *_ = digits
+    table = pandas.DataFrame(X, columns=[f"pixel{k}" for k in range(64)])
+    dense = FrozenEstimator(MLPClassifier((8,), max_iter=3, random_state=0).fit(table, y))
+    with pytest.raises(ValueError, match="feature names of X should match"):
+        MLPPruner(dense).fit(table[table.columns[::-1]], y)
+    pruner = MLPPruner(dense).fit(table, y)
+    assert np.array_equal(pruner.estimator_.predict(table), pruner.predict(table))
+    nameless = MLPPruner(dense).fit(X, y)
+    assert np.array_equal(nameless.estimator_.predict(X), nameless.predict(X))
+
+
+def test_shallow_copies_can_be_fitted_again(digits, frozen):
+    X, y, X_new, _ = digits
+    pruner = MLPPruner(frozen).fit(X, y)
+    again = copy.copy(pruner).fit(X, y)
+    assert np.array_equal(again.predict_proba(X_new), pruner.predict_proba(X_new))
+
+
+@dataclasses.dataclass(frozen=True)
+class Writer:
+    """Writes where it may only read."""
+
+    def score(self, network, X, Y):
+        network.weights[0][:] = 0
+        return [np.abs(W) for W in network.weights]
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Takes steps of any kind."""
+
+    levels: tuple
+
+    def steps(self, target):
+        return list(self.levels)
+
+
+def test_what_users_write_may_not_do_harm(digits, frozen):
+    X, y, *_ = digits
+    with pytest.raises(ValueError, match="read-only"):
+        MLPPruner(frozen, criterion=Writer()).fit(X, y)
+    for levels in ((), (0.45,), (0.5, 2.0), (0.95, 0.9)):
+        with pytest.raises(ValueError, match="rise to the target"):
+            MLPPruner(frozen, schedule=Steps(levels)).fit(X, y)
+
+
+def test_one_row_of_a_regression_is_enough():
+    X, y = make_regression(30, 4, random_state=0)
+    dense = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=500).fit(X, y / y.std())
+    pruner = MLPPruner(FrozenEstimator(dense), sparsity=0.5).fit(X[:1], y[:1])
+    assert np.isfinite(pruner.predict(X)).all()
 
 
 def test_unfitted_pruners_are_not_compiled(frozen):

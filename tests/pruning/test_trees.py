@@ -252,6 +252,16 @@ def test_labels_may_be_objects_in_several_columns(labelled):
         assert set(pruner.fit(X, labels).predict(X).ravel()) <= set(names)
 
 
+def test_rows_of_weight_zero_are_as_good_as_absent(labelled):
+    X, y = labelled[:2]
+    weights = np.arange(len(y)) % 2
+    pruner = TreePruner(DecisionTreeClassifier(random_state=0), random_state=0)
+    without = clone(pruner).fit(X[weights > 0], y[weights > 0])
+    found = pruner.fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(found.predict(X), without.predict(X))
+    assert found.n_leaves_before_ == without.n_leaves_before_
+
+
 def test_what_is_no_tree_is_refused_by_name(labelled):
     X, y, X_val, y_val = labelled
     with pytest.raises(TypeError, match="GradientBoostingClassifier"):

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparsekit._parallel import run_blocks, single_blas_thread
+from sparsekit._parallel import effective_n_jobs, run_blocks, single_blas_thread
 from sparsekit.pruning._engine._calibrate import measured_plan, random_inputs
 from sparsekit.pruning._engine._files import read_state, write_state
 from sparsekit.pruning._engine._int8 import Int8Runner
@@ -108,6 +108,7 @@ class CompiledMLP:
         compiled : CompiledMLP
             The compiled network.
         """
+        effective_n_jobs(n_jobs)
         layers = read_layers(coefs, intercepts)
         steps = [None] * len(layers)
         state = {
@@ -125,7 +126,7 @@ class CompiledMLP:
                     "quantize='int8' chooses its scales on data, but `calibration_data` is None. "
                     "Pass some hundred rows of inputs, for instance of the training data."
                 )
-            X = as_rows(calibration_data, layers[0].n_inputs)
+            X = as_rows(calibration_data, layers[0].n_inputs, "calibration_data")
             runner = Int8Runner.calibrated(layers, activation, X)
             state["int8"], steps = runner.state(), runner.weight_steps
         state["layers"] = [pack_layer(layer, step) for layer, step in zip(layers, steps)]
@@ -231,10 +232,12 @@ class CompiledMLP:
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to a packed file, without pickles.
 
+        What `calibrate` found and `n_jobs` belong to a machine, and stay out of it.
+
         Parameters
         ----------
-        path : path-like
-            The file, by custom named ``*.npz``.
+        path : path-like or binary file
+            The file, by custom named ``*.npz``; or one that is open for writing.
         """
         write_state(path, self.__getstate__())
 
@@ -244,8 +247,8 @@ class CompiledMLP:
 
         Parameters
         ----------
-        path : path-like
-            The file.
+        path : path-like or binary file
+            The file, or one that is open for reading.
 
         Returns
         -------

@@ -89,6 +89,12 @@ class Layer:
 
 def layer_of(weights, bias) -> Layer:
     """Return the canonical form of weights, dense or sparse, of (inputs, outputs) and a bias."""
+    with np.errstate(over="ignore"):
+        return _layer_of(weights, bias)
+
+
+def _layer_of(weights, bias) -> Layer:
+    """Return the canonical form, with infinities where float32 ends."""
     bias = np.array(bias, dtype=np.float32).ravel()
     if sparse.issparse(weights):
         columns = sparse.csc_array(weights, dtype=np.float32, copy=True)

@@ -93,7 +93,7 @@ def own_rows(X):
     return np.require(X, dtype=np.float32, requirements="CW")
 
 
-def as_rows(X, n_inputs):
+def as_rows(X, n_inputs, name="X"):
     """Return X as float32 rows in C order, or as CSR."""
     if type(X) is np.ndarray and X.dtype == np.float32 and X.ndim == 2:
         rows = X if X.flags.c_contiguous and X.flags.writeable else own_rows(X)
@@ -104,7 +104,7 @@ def as_rows(X, n_inputs):
         rows = own_rows(X)
     if rows.ndim != 2 or rows.shape[1] != n_inputs:
         raise ValueError(
-            f"`X` must have shape (batch, {n_inputs}); got {np.shape(X)}. "
+            f"`{name}` must have shape (batch, {n_inputs}); got {np.shape(X)}. "
             "A single sample is `x.reshape(1, -1)`."
         )
     return rows

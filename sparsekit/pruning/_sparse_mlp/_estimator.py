@@ -114,10 +114,11 @@ class SparseMLP(CallbackSupportMixin, BaseEstimator):
         if hasattr(self, "coefs_"):
             return [Layer.of(W, b) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
         hidden = self.hidden_layer_sizes
-        hidden = [int(n) for n in hidden] if isinstance(hidden, Iterable) else [int(hidden)]
-        if any(n < 1 for n in hidden):
+        hidden = list(hidden) if isinstance(hidden, Iterable) else [hidden]
+        if not all(isinstance(n, Integral) and n >= 1 for n in hidden):
             raise ValueError(
-                f"`hidden_layer_sizes` must be positive, got {self.hidden_layer_sizes!r}."
+                "`hidden_layer_sizes` must be whole numbers from 1 on; got "
+                f"{self.hidden_layer_sizes!r}."
             )
         units = [n_features, *hidden, self.n_outputs_]
         return begin_layers(self, units, random_streams(self.random_state, 0))

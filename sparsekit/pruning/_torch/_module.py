@@ -176,7 +176,7 @@ def prune_module(
         scores = _scores_of(criterion, view, target, granularity)
         copied = read_chain(pruned)
         masks, kept = _cut_down(steps, copied, scores, granularity, allocation, sparsity)
-        if reconstruct and chunks is not None:
+        if reconstruct and chunks is not None and sparsity > 0:
             repair(copied, steps, masks, kept, chunks, *_how(criterion, granularity))
     for name, layer in given.named_modules():
         pruned.get_submodule(name).training = layer.training
