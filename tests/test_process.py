@@ -37,8 +37,10 @@ INTERRUPTED = """
 import copy, os, signal, threading, time, warnings
 import numpy as np
 from scipy import sparse
+from sklearn.neural_network import MLPClassifier
 from sparsekit.factorization import ImplicitFactorization, RankingFactorization
 from sparsekit.linear_model import Lasso, LassoCV, SparseLogisticRegression
+from sparsekit.pruning import MLPPruner, SparseMLPClassifier
 
 rng = np.random.default_rng(0)
 
@@ -52,11 +54,12 @@ def sparse_rows(n, p, per_row):
     X = sparse.coo_array((rng.random(n * per_row), coordinates), shape=(n, p)).tocsc()
     return X, X @ rng.standard_normal(p) + rng.standard_normal(n)
 
+longer = {"max_iter": 1_000_000, "tol": 1e-15}
 CASE
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     estimator.fit(X[:200, :150], y[:200])
-estimator.set_params(max_iter=1_000_000, tol=1e-15)
+estimator.set_params(**longer)
 fitted = dict(vars(estimator))
 
 def press(seconds, honoured, presses):
@@ -101,6 +104,12 @@ CTRL_C = {
     "estimator = ImplicitFactorization(64, solver='cholesky', random_state=0, n_jobs=2)",
     "ranks, two threads": "X, y = sparse_rows(100_000, 20_000, 40); threads = 2; "
     "estimator = RankingFactorization(128, loss='logistic', random_state=0, n_jobs=2)",
+    "pruner": "X, y = dense(4000, 300); y = y > np.median(y); estimator = MLPPruner(MLPClassifier("
+    "(200, 100), max_iter=20), fine_tune_epochs=1, random_state=0); "
+    "longer = {'fine_tune_epochs': 1_000_000}",
+    "sparse network, two threads": "X, y = sparse_rows(30_000, 20_000, 40); X = X.tocsr(); "
+    "y = y > np.median(y); threads = 2; "
+    "estimator = SparseMLPClassifier((128,), density=0.05, random_state=0, n_jobs=2)",
     "LassoCV, sparse, two threads": "X, y = sparse_rows(30_000, 20_000, 40); threads = 2; "
     "estimator = LassoCV(alphas=100, cv=4, n_jobs=2)",
 }
