@@ -15,13 +15,11 @@ from sparsekit.pruning._criteria import (
 )
 from sparsekit.pruning._engine import CompiledMLP, compile_mlp
 from sparsekit.pruning._granularity import Blocks, Granularity, Neurons, NofM, Weights
-from sparsekit.pruning._pruner import MLPPruner
-from sparsekit.pruning._report import PruningReport
+from sparsekit.pruning._pruner import MLPPruner, PruningReport
 from sparsekit.pruning._schedules import SET, Cubic, Iterative, OneShot, RigL, Schedule
 from sparsekit.pruning._sparse_mlp import SparseMLPClassifier, SparseMLPRegressor
 from sparsekit.pruning._torch import PruningCallback, prune_module
-from sparsekit.pruning._tree_pruner import TreePruner
-from sparsekit.pruning._trees import prune_tree
+from sparsekit.pruning._trees import TreePruner, prune_tree
 
 __all__ = [
     "SET",

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sparsekit.pruning._moments import measure_inputs, shares_of
 from sparsekit.pruning._network import Network, squared
-from sparsekit.pruning._reselect import obs_scores
+from sparsekit.pruning._repair._moments import measure_inputs, shares_of
+from sparsekit.pruning._repair._reselect import obs_scores
 
 
 class Criterion:

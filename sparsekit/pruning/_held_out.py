@@ -1,4 +1,4 @@
-"""Rows that are held out of a fit, to judge it by."""
+"""Some rows of all: those that are held out to judge a fit by, and those that stand for others."""
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -19,3 +19,8 @@ def hold_out_rows(
         np.arange(n), test_size=n_held, random_state=random_state, stratify=labels
     )
     return np.sort(kept), np.sort(held)
+
+
+def spread_rows(n_rows: int, most: int) -> np.ndarray:
+    """Return the numbers of at most so many rows, spread evenly."""
+    return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.intp)

@@ -74,7 +74,7 @@ def test_a_penalty_of_nothing_is_refused(rng):
 
 def test_what_does_not_fit_the_memory_is_refused_before_any_work(rng, monkeypatch):
     monkeypatch.setattr(_memory, "_physical_memory", lambda: 2**20)
-    X = sparse.random_array((10, 1000), density=0.01, rng=rng, format="csr")
+    X = sparse.random_array((10, 1000), density=0.01, random_state=rng, format="csr")
     model = EASE()
     with pytest.raises(MemoryError, match="1000 x 1000 matrix of float64"):
         model.fit(X)

@@ -56,8 +56,8 @@ def test_the_way_is_the_one_that_was_meant(way, rng, monkeypatch):
 
 
 def test_the_gram_matrix_is_kept_where_columns_are_long(rng):
-    long = sparse.random_array((400, 20), density=0.5, rng=rng, format="csr")
-    short = sparse.random_array((400, 2000), density=0.002, rng=rng, format="csr")
+    long = sparse.random_array((400, 20), density=0.5, random_state=rng, format="csr")
+    short = sparse.random_array((400, 2000), density=0.002, random_state=rng, format="csr")
     assert type(slim_fit.products_of(long, 1000, None)) is GramProducts
     assert type(slim_fit.products_of(long, 1e-6, None)) is EntryProducts
     assert type(slim_fit.products_of(short, 1000, None)) is EntryProducts

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from sparsekit.pruning._neurons import (
+from sparsekit.pruning._repair._neurons import (
     count_units,
     keep_neurons,
     pivot_order,
@@ -13,7 +13,7 @@ from sparsekit.pruning._neurons import (
     remove_dead_units,
     remove_neurons,
 )
-from sparsekit.pruning._reconstruct import measure_grams
+from sparsekit.pruning._repair._reconstruct import measure_grams
 from tests.pruning._networks import ACTIVATIONS, random_network
 
 SIZES = 12, 16, 10, 3

@@ -31,10 +31,10 @@ from sparsekit.pruning import (
     RigL,
     compile_mlp,
 )
-from sparsekit.pruning import _fitting as fitting
-from sparsekit.pruning._choices import GRANULARITIES
 from sparsekit.pruning._criteria import CRITERIA
-from sparsekit.pruning._recipe import Samples
+from sparsekit.pruning._pruner import _fitting as fitting
+from sparsekit.pruning._pruner._choices import GRANULARITIES
+from sparsekit.pruning._pruner._recipe import Samples
 from sparsekit.pruning._schedules import SCHEDULES
 
 pytestmark = pytest.mark.filterwarnings(

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsekit.pruning import _least_squares
-from sparsekit.pruning._least_squares import (
+from sparsekit.pruning._repair import _least_squares
+from sparsekit.pruning._repair._least_squares import (
     damped,
     descend_masked,
     descend_on_rows,
     reconstruct_layer,
     solve_kept,
 )
-from sparsekit.pruning._moments import measure_cross, measure_inputs, shares_of
+from sparsekit.pruning._repair._moments import measure_cross, measure_inputs, shares_of
 
 DENSITIES = [0.05, 0.3, 0.6, 0.95, 1.0]
 

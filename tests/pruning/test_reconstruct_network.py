@@ -9,13 +9,13 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from sparsekit.pruning import _moments
 from sparsekit.pruning._criteria import lamp_scores
 from sparsekit.pruning._granularity import Blocks, NofM, Weights
 from sparsekit.pruning._masks import build_masks
 from sparsekit.pruning._network import read_network
-from sparsekit.pruning._reconstruct import Repair, measure_grams, reconstruct, reselect
-from sparsekit.pruning._reselect import obs_scores
+from sparsekit.pruning._repair import _moments
+from sparsekit.pruning._repair._reconstruct import Repair, measure_grams, reconstruct, reselect
+from sparsekit.pruning._repair._reselect import obs_scores
 from tests.pruning._networks import ACTIVATIONS, OUTPUTS, random_network
 
 PLAIN = Repair(damping=0.0, sweeps=0)

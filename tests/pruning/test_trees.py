@@ -31,8 +31,8 @@ from sklearn.tree import (
 )
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsekit.pruning._tree_pruner import TreePruner
-from sparsekit.pruning._trees import prune_tree
+from sparsekit.pruning._trees._estimator import TreePruner
+from sparsekit.pruning._trees._prune import prune_tree
 
 LABELS = np.array(["ash", "elm", "oak"])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sparsekit.pruning._engine._layers import Layer, layer_of
 from sparsekit.pruning._network import Network
-from sparsekit.pruning._neurons import remove_dead_units
+from sparsekit.pruning._repair._neurons import remove_dead_units
 
 OPSET = 13
 NODES = {"logistic": "Sigmoid", "relu": "Relu", "softmax": "Softmax", "tanh": "Tanh", "exp": "Exp"}

@@ -9,8 +9,8 @@ import numpy as np
 
 from sparsekit.pruning._criteria import score_weights
 from sparsekit.pruning._masks import build_masks
-from sparsekit.pruning._neurons import WITHOUT_UNITS, rank_by_scores
-from sparsekit.pruning._reconstruct import Repair
+from sparsekit.pruning._repair._neurons import WITHOUT_UNITS, rank_by_scores
+from sparsekit.pruning._repair._reconstruct import Repair
 from sparsekit.pruning._torch._chain import (
     Step,
     chunks_of,

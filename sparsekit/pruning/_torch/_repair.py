@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sparsekit.pruning._least_squares import reconstruct_layer
-from sparsekit.pruning._reconstruct import Repair
-from sparsekit.pruning._reselect import reselect_layer
+from sparsekit.pruning._repair._least_squares import reconstruct_layer
+from sparsekit.pruning._repair._reconstruct import Repair
+from sparsekit.pruning._repair._reselect import reselect_layer
 from sparsekit.pruning._torch._chain import Step, is_weighted, require_torch
 from sparsekit.pruning._torch._layers import read_weights, write_bias, write_weights
 from sparsekit.pruning._torch._moments import Products, measure_products

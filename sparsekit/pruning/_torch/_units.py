@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsekit.pruning._neurons import Ranking, count_units, pivot_order
+from sparsekit.pruning._repair._neurons import Ranking, count_units, pivot_order
 from sparsekit.pruning._torch._chain import (
     Step,
     channel_types,

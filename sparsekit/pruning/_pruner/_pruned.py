@@ -12,9 +12,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sparsekit._validation import check_rows
-from sparsekit.pruning._choices import inner_network
 from sparsekit.pruning._network import as_float32, empty_shell, fill_shell, is_network
-from sparsekit.pruning._report import PruningReport, measure_report
+from sparsekit.pruning._pruner._choices import inner_network
+from sparsekit.pruning._pruner._report import PruningReport, measure_report
 from sparsekit.pruning._trainer import decode_labels, decode_probabilities
 
 

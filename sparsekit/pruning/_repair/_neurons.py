@@ -7,9 +7,9 @@ import numpy as np
 
 from sparsekit._parallel import check_cancelled, single_blas_thread
 from sparsekit.pruning._activations import ACTIVATIONS
-from sparsekit.pruning._moments import Grams, measure_inputs
 from sparsekit.pruning._network import Network
-from sparsekit.pruning._reconstruct import Repair, reconstruct_part
+from sparsekit.pruning._repair._moments import Grams, measure_inputs
+from sparsekit.pruning._repair._reconstruct import Repair, reconstruct_part
 
 # Share of the largest pivot below which units say nothing that others have not said.
 NEGLIGIBLE = 1e-9

@@ -11,12 +11,13 @@ import numpy as np
 
 from sparsekit._parallel import single_blas_thread
 from sparsekit.pruning._activations import ACTIVATIONS
-from sparsekit.pruning._least_squares import (
+from sparsekit.pruning._network import Network
+from sparsekit.pruning._repair._least_squares import (
     descend_on_rows,
     reconstruct_layer,
     smallest_work,
 )
-from sparsekit.pruning._moments import (
+from sparsekit.pruning._repair._moments import (
     Grams,
     Moments,
     measure_cross,
@@ -24,8 +25,7 @@ from sparsekit.pruning._moments import (
     measure_inputs,
     shares_of,
 )
-from sparsekit.pruning._network import Network
-from sparsekit.pruning._reselect import reselect_layer
+from sparsekit.pruning._repair._reselect import reselect_layer
 
 # Multiplications of one solution, beyond which targets are not eased: about a fifth of a second.
 MOST_EASING_WORK = 5e9

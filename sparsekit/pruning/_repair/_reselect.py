@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sparsekit.pruning._least_squares import damped, lower_inverse, reconstruct_layer
 from sparsekit.pruning._masks import build_masks
+from sparsekit.pruning._repair._least_squares import damped, lower_inverse, reconstruct_layer
 
 # Share of a gradient step that a weight outside gets before it is compared with those inside: as if
 # none of the others moved, it would gain more than it can keep.

@@ -20,8 +20,8 @@ from sparsekit._sklearn import (
 )
 from sparsekit._validation import check_parameters, check_sample_weight, unchanged_on_error
 from sparsekit.pruning._held_out import hold_out_rows
-from sparsekit.pruning._tree_members import TREES
-from sparsekit.pruning._trees import METHODS, check_kind, prune_tree
+from sparsekit.pruning._trees._members import TREES
+from sparsekit.pruning._trees._prune import METHODS, check_kind, prune_tree
 
 
 def _has(name: str) -> Any:

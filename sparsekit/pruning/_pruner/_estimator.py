@@ -24,14 +24,14 @@ from sparsekit._validation import (
 from sparsekit._validation._arrays import refuse_range
 from sparsekit._watch import Watch
 from sparsekit.pruning._allocation import ALLOCATIONS
-from sparsekit.pruning._choices import GRANULARITIES, inner_network
 from sparsekit.pruning._criteria import CRITERIA
 from sparsekit.pruning._engine import CompiledMLP
-from sparsekit.pruning._fitting import Data, Outcome, run_fit
 from sparsekit.pruning._masks import shares_removed
 from sparsekit.pruning._network import as_float32, empty_shell
-from sparsekit.pruning._pruned import PrunedNetwork, classifies, has_network
-from sparsekit.pruning._report import Facts, PruningReport, measure_facts
+from sparsekit.pruning._pruner._choices import GRANULARITIES, inner_network
+from sparsekit.pruning._pruner._fitting import Data, Outcome, run_fit
+from sparsekit.pruning._pruner._pruned import PrunedNetwork, classifies, has_network
+from sparsekit.pruning._pruner._report import Facts, PruningReport, measure_facts
 from sparsekit.pruning._schedules import SCHEDULES
 
 

@@ -9,7 +9,7 @@ from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sparsekit._parallel import single_blas_thread
-from sparsekit.pruning._tree_nodes import reduce_errors
+from sparsekit.pruning._trees._nodes import reduce_errors
 
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
 BAGS = (BaggingClassifier, BaggingRegressor)

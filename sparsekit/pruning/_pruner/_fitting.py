@@ -12,18 +12,18 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
 from sparsekit.pruning._allocation import sensitive_sparsity
-from sparsekit.pruning._choices import Choices, inner_network, read_choices
 from sparsekit.pruning._criteria import score_weights
 from sparsekit.pruning._granularity import Neurons
-from sparsekit.pruning._judge import Judge, search_sparsity, sensitivity_curve
+from sparsekit.pruning._held_out import hold_out_rows, spread_rows
 from sparsekit.pruning._network import Network, read_network
-from sparsekit.pruning._recipe import CRITERION_SAMPLES, Pruned, Recipe, Samples
-from sparsekit.pruning._reconstruct import Grams, measure_grams, reconstruct
+from sparsekit.pruning._pruner._choices import Choices, inner_network, read_choices
+from sparsekit.pruning._pruner._judge import Judge, search_sparsity, sensitivity_curve
+from sparsekit.pruning._pruner._recipe import CRITERION_SAMPLES, Pruned, Recipe, Samples
+from sparsekit.pruning._repair._reconstruct import Grams, measure_grams, reconstruct
 from sparsekit.pruning._trainer import encode_targets, options_of
 
 LEAST_VALIDATION_ROWS = 10
@@ -138,7 +138,7 @@ def run_fit(pruner: Any, data: Data, watch: Any) -> Outcome:
     Y, loss = encode_targets(fitted, training.y)
     weight = None if training.weight is None else training.weight.astype(np.float32)
     samples = Samples(training.X, Y, weight)
-    judged = held or training.rows(_spread_rows(training.X.shape[0], JUDGED_ROWS))
+    judged = held or training.rows(spread_rows(training.X.shape[0], JUDGED_ROWS))
     judge = Judge(fitted, judged.X, judged.y, judged.weight)
     recipe = _make_recipe(pruner, choices, fitted, loss, seed, watch)
     needed = recipe.reconstruct or isinstance(recipe.granularity, Neurons)
@@ -171,20 +171,11 @@ def _hold_out(pruner: Any, data: Data, seed: int) -> tuple[Data, Data | None]:
             f"{n_held}; sparsity='auto' needs at least {LEAST_VALIDATION_ROWS} to judge by. Pass "
             "more samples, a larger fraction, or a number for `sparsity`."
         )
-    rows = np.arange(n)
     labels = np.asarray(data.y) if is_classifier(inner_network(pruner.estimator)) else None
-    single = labels is not None and labels.ndim == 1
-    counts = np.unique(labels, return_counts=True)[1] if single else np.zeros(1)
-    enough = counts.min() >= 2 and len(counts) <= min(n_held, n - n_held)
-    kept, held = train_test_split(
-        rows, test_size=n_held, random_state=seed, stratify=labels if enough else None
-    )
-    return data.rows(np.sort(kept)), data.rows(np.sort(held))
-
-
-def _spread_rows(n_rows: int, most: int) -> np.ndarray:
-    """Return the numbers of at most so many rows, spread evenly."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.intp))
+    if labels is not None and labels.ndim > 1:
+        labels = None
+    kept, held = hold_out_rows(n, n_held, labels, seed)
+    return data.rows(kept), data.rows(held)
 
 
 def _make_recipe(
@@ -218,7 +209,7 @@ def _make_recipe(
 
 def _measure(pruner: Any, samples: Samples) -> Grams:
     """Return what repairs know of the samples; a frozen network's fits share it."""
-    rows = samples.rows(_spread_rows(samples.X.shape[0], REPAIR_ROWS))
+    rows = samples.rows(spread_rows(samples.X.shape[0], REPAIR_ROWS))
     if not isinstance(pruner.estimator, FrozenEstimator):
         return measure_grams(rows.X, rows.weight, n_jobs=pruner.n_jobs)
     known = _grams.setdefault(pruner.estimator.estimator, OrderedDict())

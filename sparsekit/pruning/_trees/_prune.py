@@ -24,8 +24,8 @@ from sparsekit._sklearn import (
 )
 from sparsekit._validation import check_sample_weight
 from sparsekit._validation._arrays import refuse_foreign
-from sparsekit.pruning._tree_members import BAGS, TREES, classes_of, keep_members, reduce_each
-from sparsekit.pruning._tree_nodes import reduce_errors
+from sparsekit.pruning._trees._members import BAGS, TREES, classes_of, keep_members, reduce_each
+from sparsekit.pruning._trees._nodes import reduce_errors
 
 FORESTS = (
     RandomForestClassifier,

@@ -1,5 +1,6 @@
 """From a dense network to a pruned one: scores, masks, repair and training, level by level."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -8,16 +9,17 @@ import numpy as np
 from sparsekit.pruning._controllers import GradualPruning, RewiringInTraining
 from sparsekit.pruning._criteria import score_weights
 from sparsekit.pruning._granularity import Neurons
+from sparsekit.pruning._held_out import spread_rows
 from sparsekit.pruning._masks import build_masks, share_by_level
 from sparsekit.pruning._network import Network
-from sparsekit.pruning._neurons import (
+from sparsekit.pruning._repair._neurons import (
     count_units,
     keep_neurons,
     rank_by_scores,
     rank_neurons,
     remove_neurons,
 )
-from sparsekit.pruning._reconstruct import Grams, reconstruct, reselect
+from sparsekit.pruning._repair._reconstruct import Grams, reconstruct, reselect
 from sparsekit.pruning._schedules import OneShot
 from sparsekit.pruning._trainer import TrainingOptions, train
 
@@ -41,8 +43,7 @@ class Samples(NamedTuple):
             if np.ptp(w) > 0:
                 steps = (np.arange(n) + 0.5) / n
                 return self.rows(known[np.searchsorted(w.cumsum() / w.sum(), steps)])
-        if len(known) > n:
-            known = known[np.linspace(0, len(known) - 1, n).astype(np.intp)]
+        known = known[spread_rows(len(known), n)]
         return self if len(known) == self.X.shape[0] else self.rows(known)
 
     def rows(self, rows: np.ndarray) -> "Samples":
@@ -204,6 +205,13 @@ class _Run:
         left = sum(network.sizes)
         share = max(1 - (1 - level) * sum(self.dense.sizes) / left, 0.0)
         counts = count_units(network.sizes, rankings, recipe.allocation, share)
+        if max(counts) == 1:
+            warnings.warn(
+                f"Each hidden layer keeps one neuron, its best, at a sparsity of {level:g}. Lower "
+                "`sparsity`.",
+                UserWarning,
+                stacklevel=2,
+            )
         kept = [np.sort(ranking.order[:n]) for ranking, n in zip(rankings, counts)]
         self.units = [units[k] for units, k in zip(self.units, kept)]
         if not recipe.reconstruct:
