@@ -24,7 +24,7 @@ TUNED = {
         "alpha": 0.05,
         "unobserved_weight": 0.02,
         "frequency_exponent": 0.5,
-        "max_iter": 8,
+        "max_iter": 5,
         "tol": None,
         "random_state": 0,
     },

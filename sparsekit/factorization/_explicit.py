@@ -48,8 +48,9 @@ class MatrixFactorization(FactorModel):
     positive : bool, default=False
         Whether factors must not be negative. Biases may be.
     solver : {"auto", "pcg", "cholesky", "cd"}, default="auto"
-        How rows are solved in a sweep: a few preconditioned conjugate gradient steps, exactly, or
-        by coordinate descent. "auto" is "cd" where `l1_ratio` or `positive` needs it, else "pcg".
+        How rows are solved in a sweep: by a few preconditioned conjugate gradient steps, which go
+        beyond where they lead once sweeps have become slow (over-relaxation), exactly, or by
+        coordinate descent. "auto" is "cd" where `l1_ratio` or `positive` needs it, else "pcg".
     cg_steps : int, default=3
         Conjugate gradient steps of a row in a sweep.
     side_weight : float, default=1.0
