@@ -130,6 +130,7 @@ def prune_tree(
 
 
 def check_kind(tree: Any, name: str) -> None:
+    """Raise TypeError, with the parameter's name, for what is no tree or ensemble of trees."""
     if not isinstance(tree, TREES + FORESTS + BAGS):
         raise TypeError(
             f"`{name}` must be a decision tree, a random forest, an extra-trees forest or a "
