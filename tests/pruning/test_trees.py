@@ -389,3 +389,9 @@ def test_weights_are_split_with_the_rows(labelled):
 )
 def test_check(estimator, check):
     check(estimator)
+
+
+def test_samples_that_cannot_judge_are_refused_by_name():
+    X = np.arange(2.0)[:, None]
+    with pytest.raises(ValueError, match="`validation_fraction=0.1` of n_samples=2 holds out only"):
+        TreePruner(DecisionTreeClassifier(), random_state=0).fit(X, [0, 1])

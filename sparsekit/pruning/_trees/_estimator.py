@@ -169,6 +169,12 @@ class TreePruner(MetaEstimatorMixin, BaseEstimator):
         train, held_out = (rows[part] for part in parts)
         X_train, y_train = split_rows(tree, X, y, train)
         tree.fit(X_train, y_train, **select_method_params(X, fit_params, indices=train))
+        if not len(held_out):
+            raise ValueError(
+                f"`validation_fraction={self.validation_fraction!r}` of n_samples={len(rows)} "
+                "holds out only labels that no other sample has, which cannot judge a tree. Give "
+                "more samples, or a larger fraction."
+            )
         weights = select_method_params(X, fit_params, indices=held_out).get("sample_weight")
         return tree, *split_rows(tree, X, y, held_out), weights
 
