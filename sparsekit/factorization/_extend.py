@@ -31,7 +31,7 @@ def appended_rows(estimator: Any, X: sparse.csr_array, row_features: Any) -> dic
     model = fitted_model(estimator)
     dtype = estimator.components_.dtype
     new = fold_in(estimator, X, row_features=row_features)
-    read, _ = estimator._weighted(X.astype(dtype, copy=False), None)
+    read, _ = estimator._weighted(X.astype(dtype, copy=False), None, model.popularity)
     everyone = Opposite.of(model, np.concatenate((estimator.row_factors_, new)))
     mean_form = self_product(np.ascontiguousarray(everyone.vectors[:, : model.rank]))
     mean_form /= len(everyone.vectors)
@@ -70,7 +70,8 @@ def appended_columns(estimator: Any, X: Any, column_features: Any) -> dict[str, 
     if X is None and column_features is None:
         raise ValueError("`add_columns` needs `X`, `column_features`, or both; got neither.")
     X = _new_columns(estimator, X, column_features, n_rows).astype(dtype, copy=False)
-    read, _ = estimator._weighted(X, None)
+    popularity = model.popularity and model.popularity.of_others(X)
+    read, _ = estimator._weighted(X, None, popularity)
     by_column, _ = transposed(read, None, estimator.n_jobs)
     n_new = X.shape[1]
     side = Side(
@@ -85,11 +86,15 @@ def appended_columns(estimator: Any, X: Any, column_features: Any) -> dict[str, 
     opposite = Opposite.of(model, estimator.row_factors_, n_jobs=estimator.n_jobs)
     systems = side.rows(model, opposite, estimator.n_jobs)
     codes, _ = exact_method(model, side).solve(systems, side.codes, estimator.n_jobs)
-    return column_attributes(
+    attributes = column_attributes(
         model,
         np.concatenate((column_codes(estimator), codes)),
         np.concatenate((estimator.column_observations_, side.observations)),
-    ) | {"n_features_in_": estimator.n_features_in_ + n_new}
+    )
+    if popularity is not None:
+        weights = model.popularity.weights, popularity.weights
+        attributes["popularity_weights_"] = np.concatenate(weights)
+    return attributes | {"n_features_in_": estimator.n_features_in_ + n_new}
 
 
 def _new_columns(estimator: Any, X: Any, column_features: Any, n_rows: int) -> sparse.csr_array:

@@ -20,6 +20,7 @@ from sparsekit.factorization._codes import FactorCodes
 from sparsekit.factorization._extend import appended_columns, appended_rows
 from sparsekit.factorization._fitting import SideInformation, fold_in, learn
 from sparsekit.factorization._input import check_entries
+from sparsekit.factorization._popularity import Popularity
 from sparsekit.factorization._sides import Model
 from sparsekit.factorization._training import TRAINING_CONSTRAINTS
 
@@ -160,8 +161,14 @@ default=None
         """Return what is no entry, as `check_entries` understands it."""
         return "zero"
 
+    def _popularity(
+        self, X: sparse.csr_array, sample_weight: np.ndarray | None
+    ) -> Popularity | None:
+        """Return what entries of a column count for how many it has; None where all are equal."""
+        return None
+
     def _weighted(
-        self, X: sparse.csr_array, weight: np.ndarray | None
+        self, X: sparse.csr_array, weight: np.ndarray | None, popularity: Popularity | None
     ) -> tuple[sparse.csr_array, np.ndarray | None]:
         """Return entries and weights as the loss reads them."""
         return X, weight

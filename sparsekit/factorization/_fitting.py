@@ -21,6 +21,7 @@ from sparsekit.factorization._alternate import (
 )
 from sparsekit.factorization._features import FeatureMap, own_features
 from sparsekit.factorization._input import check_entry_weight
+from sparsekit.factorization._popularity import Popularity
 from sparsekit.factorization._sides import Model, Opposite, Side
 from sparsekit.factorization._training import Trained, refuse_nothing_held, train
 from sparsekit.matrix._blocks import cut_stored
@@ -64,11 +65,14 @@ def _learn(
     sample_weight = check_sample_weight(given.sample_weight, X.shape[0])
     if sample_weight is not None:
         sample_weight = sample_weight.astype(X.dtype)
-    whole = Entries(*estimator._weighted(X, check_entry_weight(given.entry_weight, X)))
+    entry_weight = check_entry_weight(given.entry_weight, X)
+    popularity = estimator._popularity(X, sample_weight)
+    whole = Entries(*estimator._weighted(X, entry_weight, popularity))
     kept, held = whole, None
     if estimator.early_stopping:
         kept, held = _hold_out(whole, estimator.validation_fraction, random_state)
     model = estimator._model(estimator._mean(kept.X, _by_entry(kept, sample_weight)))
+    model = replace(model, popularity=popularity)
     _refuse_size(estimator, X, model)
     alternation = _alternation(estimator, kept, sample_weight, given, model, random_state)
     trained = _train(estimator, alternation, held, watch, random_state)
@@ -81,7 +85,8 @@ def _learn(
 def fold_in(estimator: Any, X: sparse.csr_array, *, row_features: Any = None) -> np.ndarray:
     """Return the exact codes of rows of a fitted model."""
     model = fitted_model(estimator)
-    X, _ = estimator._weighted(X.astype(estimator.components_.dtype, copy=False), None)
+    X = X.astype(estimator.components_.dtype, copy=False)
+    X, _ = estimator._weighted(X, None, model.popularity)
     n_rows = X.shape[0]
     dtype = estimator.components_.dtype
     rows = Side(
@@ -106,6 +111,7 @@ def fitted_model(estimator: Any) -> Model:
         estimator._model(float(getattr(estimator, "intercept_", 0.0))),
         n_components=len(estimator.components_) - biased,
         biased=biased,
+        popularity=Popularity.of_fitted(estimator),
     )
 
 
@@ -320,6 +326,8 @@ def _found(alternation: Alternation) -> dict[str, Any]:
     found["row_factors_"] = rows.codes
     if model.biased:
         found["intercept_"] = model.loss.mean
+    if model.popularity is not None:
+        found |= model.popularity.attributes()
     for name, side in (("row", rows), ("column", columns)):
         if side.feature_map is not None:
             found |= {

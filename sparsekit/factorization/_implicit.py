@@ -8,6 +8,7 @@ from scipy import sparse
 from sparsekit._sklearn import Interval, Real, StrOptions
 from sparsekit.factorization._entry_losses import Confidences
 from sparsekit.factorization._factor_model import FACTOR_CONSTRAINTS, FactorModel
+from sparsekit.factorization._popularity import Popularity
 from sparsekit.factorization._sides import Model, Side
 from sparsekit.matrix._top import ProductScores, top_per_row
 from sparsekit.metrics import make_ndcg_scorer, ndcg_at_k
@@ -27,7 +28,10 @@ class ImplicitFactorization(FactorModel):
               + \tfrac{\alpha}{2} \Big(\sum_i n_i^\nu \|p_i\|^2 + \sum_j n_j^\nu \|q_j\|^2\Big)
 
     with c the `confidence`, :math:`w_0` the `unobserved_weight`, :math:`\nu` the
-    `frequency_exponent` and n the sum of all confidences of a row, or of a column.
+    `frequency_exponent` and n the sum of all confidences of a row, or of a column. With a
+    `popularity_exponent` :math:`\kappa` above 0, c is another one in each column,
+    :math:`c\, (m_j / \bar m)^{-\kappa}` with :math:`m_j` its number of stored entries and
+    :math:`\bar m` their mean over all columns: that a row has what everybody has says little of it.
 
     Features u of the rows are explained by the same factors: where they are given,
     :math:`\tfrac{s}{2} \sum_i \|u_i - m - C p_i\|^2 + \tfrac{\alpha}{2} N^\nu \|C\|^2` is added,
@@ -48,6 +52,9 @@ class ImplicitFactorization(FactorModel):
         the best value.
     frequency_exponent : float, default=1.0
         Power of n, non-negative: with 0 the regularisation is the same for all.
+    popularity_exponent : float, default=0.0
+        Power of the number of entries of a column by which their confidence falls, non-negative.
+        With 0 it does not.
     solver : {"pcg", "cholesky"}, default="pcg"
         How rows are solved in a sweep: by a few preconditioned conjugate gradient steps, which go
         beyond where they lead once sweeps have become slow (over-relaxation), or exactly.
@@ -87,6 +94,11 @@ class ImplicitFactorization(FactorModel):
         Factors of the rows of the fit.
     column_observations_ : ndarray of shape (n_columns,)
         Sum of the confidences of each column.
+    popularity_weights_ : ndarray of shape (n_columns,)
+        What the confidences of a column's entries were multiplied by; with a `popularity_exponent`
+        only.
+    mean_popularity_ : float
+        Number of entries of a column where that is one; likewise.
     row_loadings_, column_loadings_ : ndarray of shape (n_features, n_components)
         How factors explain side information, where it was given.
     row_features_mean_, column_features_mean_ : ndarray of shape (n_features,)
@@ -131,6 +143,7 @@ class ImplicitFactorization(FactorModel):
     _parameter_constraints = FACTOR_CONSTRAINTS | {
         "confidence": [Interval(Real, 0, None, closed="neither")],
         "unobserved_weight": [Interval(Real, 0, None, closed="neither")],
+        "popularity_exponent": [Interval(Real, 0, None, closed="left")],
         "solver": [StrOptions({"pcg", "cholesky"})],
     }
 
@@ -142,6 +155,7 @@ class ImplicitFactorization(FactorModel):
         confidence=1.0,
         unobserved_weight=0.01,
         frequency_exponent=1.0,
+        popularity_exponent=0.0,
         solver="pcg",
         cg_steps=3,
         side_weight=1.0,
@@ -162,6 +176,7 @@ class ImplicitFactorization(FactorModel):
         self.confidence = confidence
         self.unobserved_weight = unobserved_weight
         self.frequency_exponent = frequency_exponent
+        self.popularity_exponent = popularity_exponent
         self.solver = solver
         self.cg_steps = cg_steps
         self.side_weight = side_weight
@@ -187,13 +202,20 @@ class ImplicitFactorization(FactorModel):
             exponent=float(self.frequency_exponent),
         )
 
+    def _popularity(
+        self, X: sparse.csr_array, sample_weight: np.ndarray | None
+    ) -> Popularity | None:
+        if self.popularity_exponent == 0:
+            return None
+        return Popularity.of(X, sample_weight, float(self.popularity_exponent))
+
     def _weighted(
-        self, X: sparse.csr_array, weight: np.ndarray | None
+        self, X: sparse.csr_array, weight: np.ndarray | None, popularity: Popularity | None
     ) -> tuple[sparse.csr_array, np.ndarray | None]:
-        # A weight scales the confidence that an entry adds, as its value does.
-        if weight is None:
-            return X, None
-        return sparse.csr_array((X.data * weight, X.indices, X.indptr), shape=X.shape), None
+        # Both scale the confidence that an entry adds, as its value does.
+        if weight is not None:
+            X = sparse.csr_array((X.data * weight, X.indices, X.indptr), shape=X.shape)
+        return (X if popularity is None else popularity.weighted(X)), None
 
     def _validate(
         self,

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sparsekit.factorization._features import FeatureMap
+from sparsekit.factorization._popularity import Popularity
 from sparsekit.factorization._rows import RowMethod, Rows, padded_factors
 from sparsekit.matrix._products import pad_rows, self_product
 
@@ -33,6 +34,8 @@ class Model:
         Share of the absolute values in it.
     positive : bool, default=False
         Whether factors must not be negative.
+    popularity : Popularity, default=None
+        What the columns' entries were weighted by before the loss reads them.
     """
 
     loss: Any
@@ -43,6 +46,7 @@ class Model:
     exponent: float
     l1_ratio: float = 0.0
     positive: bool = False
+    popularity: Popularity | None = None
 
     @property
     def constrained(self) -> bool:

@@ -18,21 +18,30 @@ MODELS = {
         3, fit_bias=False, random_state=0, **options
     ),
     "plays": lambda **options: ImplicitFactorization(3, random_state=0, **options),
+    "plays, rare columns first": lambda **options: ImplicitFactorization(
+        3, popularity_exponent=0.5, random_state=0, **options
+    ),
 }
 
 
 @pytest.fixture
 def data(ratings, plays):
     """A function from a model's name to a matrix it is for."""
-    return lambda name: plays if name == "plays" else ratings
+    return lambda name: plays if name.startswith("plays") else ratings
 
 
-def cells(model, X):
+def cells(model, X, columns_are_new=False):
     """Return curvature and pull of each cell, by definition, at offsets of zero."""
     stored = np.zeros(X.shape, dtype=bool)
     stored[X.tocoo().coords] = True
     if isinstance(model, ImplicitFactorization):
-        weights = model.unobserved_weight + model.confidence * X.toarray()
+        scale = np.ones(X.shape[1])
+        if model.popularity_exponent > 0:
+            scale = model.popularity_weights_
+        if model.popularity_exponent > 0 and columns_are_new:
+            counts = np.where(stored.any(axis=0), stored.sum(axis=0), model.mean_popularity_)
+            scale = (counts / model.mean_popularity_) ** -model.popularity_exponent
+        weights = model.unobserved_weight + model.confidence * X.toarray() * scale
         return weights, weights * stored
     return stored.astype(float), stored * (X.toarray() - getattr(model, "intercept_", 0.0))
 
@@ -118,8 +127,9 @@ def test_what_new_rows_say_is_learnt(name, data):
     assert len(model.row_factors_) == 65
 
     def error(fitted):
-        wanted = X.data if name != "plays" else 1.0
-        return np.mean((wanted - fitted.predict_entries(X).data) ** 2)
+        wanted = 1.0 if name.startswith("plays") else X.data
+        weights = cells(before, X)[0][X.tocoo().coords]
+        return np.average((wanted - fitted.predict_entries(X).data) ** 2, weights=weights)
 
     assert error(model) < error(before)
     assert error(model) < 3 * error(whole)
@@ -183,7 +193,7 @@ def test_new_columns_fit_their_entries_best(name, data):
     np.testing.assert_array_equal(codes_of_columns(model)[:20], old)
     np.testing.assert_array_equal(model.row_factors_, rows)
     vectors, offset = as_vectors(model, rows)
-    curvatures, pulls = cells(model, X[:, 20:])
+    curvatures, pulls = cells(model, X[:, 20:], columns_are_new=True)
     np.testing.assert_allclose(model.column_observations_[20:], curvatures.sum(axis=0))
     for j, code in enumerate(codes_of_columns(model)[20:]):
         gram = (vectors.T * curvatures[:, j]) @ vectors
@@ -203,6 +213,8 @@ def test_a_model_with_more_columns_does_all_it_did(name, data):
     assert np.isfinite(model.score(X))
     model.partial_fit(X[:3])
     assert model.row_factors_.shape[0] == 43
+    if hasattr(model, "popularity_weights_"):
+        assert model.popularity_weights_.shape == (25,)
     with pytest.raises(ValueError, match="expecting 25 features"):
         model.transform(X[:, :20])
 

@@ -23,12 +23,19 @@ def weights_like(X):
     return sparse.csr_array((0.5 + rng.random(X.nnz), X.indices, X.indptr), shape=X.shape)
 
 
+def popularity_weights(X, exponent, sample_weight=None):
+    """Return what the columns weigh for how many entries they have, by definition."""
+    counts = np.average(X.toarray() > 0, axis=0, weights=sample_weight)
+    return np.where(counts > 0, counts / counts.mean(), 1.0) ** -exponent
+
+
 def side_by_side(model, X, sample_weight=None, entry_weight=None):
     """Return a model that has begun, and brute force at the same point."""
     given = {"sample_weight": sample_weight, "entry_weight": entry_weight}
     model.set_params(warm_start=True, max_iter=1).fit(X, **given)
     values = X.toarray() if entry_weight is None else X.toarray() * entry_weight.toarray()
     samples = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    values = values * popularity_weights(X, model.popularity_exponent, samples)
     brute = BruteForce(
         (values > 0).astype(float),
         (model.unobserved_weight + model.confidence * values) * samples[:, None],
@@ -45,8 +52,12 @@ CASES = {
     "the same strength for all": ({"frequency_exponent": 0.0, "alpha": 0.5}, ()),
     "between": ({"frequency_exponent": 0.5, "alpha": 0.1}, ()),
     "other confidences": ({"confidence": 7.0, "unobserved_weight": 1.0}, ()),
+    "rare columns first": ({"popularity_exponent": 0.5, "confidence": 3.0}, ()),
     "entry weights": ({}, ("entry_weight",)),
-    "all weights": ({"frequency_exponent": 0.7}, ("entry_weight", "sample_weight")),
+    "all weights": (
+        {"frequency_exponent": 0.7, "popularity_exponent": 0.8},
+        ("entry_weight", "sample_weight"),
+    ),
     "more components than columns": ({"n_components": 30}, ()),
 }
 
@@ -139,8 +150,8 @@ def test_an_entry_weight_scales_its_value(plays):
 def test_a_weight_is_a_number_of_equal_rows(plays, rng):
     weights = rng.integers(1, 4, 40)
     repeated = plays[np.repeat(np.arange(40), weights)]
-    weighted = exactly(max_iter=1).fit(plays, sample_weight=weights)
-    more = exactly(max_iter=1).fit(repeated)
+    weighted = exactly(max_iter=1, popularity_exponent=0.5).fit(plays, sample_weight=weights)
+    more = exactly(max_iter=1, popularity_exponent=0.5).fit(repeated)
     more.components_ = weighted.components_.copy()
     for model, X, w in ((weighted, plays, weights), (more, repeated, None)):
         model.set_params(warm_start=True, max_iter=N_SWEEPS).fit(X, sample_weight=w)
@@ -180,8 +191,14 @@ def test_weights_of_stored_zeros_are_left_out_with_them(plays):
 
 @pytest.mark.parametrize(
     "way",
-    [{}, {"solver": "cholesky"}, {"n_components": 40}, {"early_stopping": True}],
-    ids=["pcg", "cholesky", "many components", "early stopping"],
+    [
+        {},
+        {"solver": "cholesky"},
+        {"n_components": 40},
+        {"early_stopping": True},
+        {"early_stopping": True, "popularity_exponent": 0.5},
+    ],
+    ids=["pcg", "cholesky", "many components", "early stopping", "rare columns first"],
 )
 def test_a_folded_in_row_is_the_row_of_the_fit_to_the_bit(way, plays):
     model = ImplicitFactorization(**{"n_components": 3, "random_state": 0} | way)
@@ -242,6 +259,22 @@ def test_more_confidence_pulls_stored_entries_nearer_to_one(plays):
         for c in (0.1, 1.0, 10.0)
     ]
     assert errors[0] > errors[1] > errors[2]
+
+
+def test_popularity_makes_entries_of_popular_columns_count_for_less(plays):
+    even = exactly().fit(plays)
+    assert not hasattr(even, "popularity_weights_")
+    model = exactly(popularity_exponent=0.5).fit(plays)
+    np.testing.assert_allclose(model.popularity_weights_, popularity_weights(plays, 0.5))
+    counts = np.diff(plays.tocsc().indptr)
+    rare, popular = np.argmin(np.where(counts > 0, counts, 99)), np.argmax(counts)
+    change = model.column_observations_ - even.column_observations_
+    assert change[rare] > 0 > change[popular]
+    # What a fit weighted by stays with it, until the next fit.
+    codes = model.transform(plays)
+    model.set_params(popularity_exponent=0.0)
+    np.testing.assert_array_equal(model.transform(plays), codes)
+    assert not hasattr(model.fit(plays), "popularity_weights_")
 
 
 def test_negative_values_are_refused(plays):
