@@ -1,5 +1,6 @@
 """An error before the work instead of a machine that swaps."""
 
+import math
 import os
 
 
@@ -15,17 +16,21 @@ def refuse_memory(n_bytes: float, what: str, remedy: str) -> None:
     remedy : str
         What to do about it, as a sentence.
     """
-    total = _physical_memory()
-    if total is not None and n_bytes > total:
+    if not fits_memory(n_bytes):
         raise MemoryError(
             f"{what} would need {n_bytes / 2**30:.1f} GiB, but this machine has "
-            f"{total / 2**30:.1f} GiB. {remedy}"
+            f"{_physical_memory() / 2**30:.1f} GiB. {remedy}"
         )
 
 
-def _physical_memory() -> int | None:
-    """Return the bytes of memory, or None where the system does not say."""
+def fits_memory(n_bytes: float) -> bool:
+    """Return whether so many bytes fit the machine's memory."""
+    return n_bytes <= _physical_memory()
+
+
+def _physical_memory() -> float:
+    """Return the bytes of memory, infinitely many where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return None
+        return math.inf

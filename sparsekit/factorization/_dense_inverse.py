@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg.lapack import get_lapack_funcs
 
 from sparsekit._parallel import check_cancelled, run_blocks, single_blas_thread
+from sparsekit.matrix._blocks import cut_rows
 
 # Pivots swept at once, rows of a band, and columns of one product.
 PIVOTS, BAND, STRIP = 256, 256, 1024
@@ -36,6 +37,13 @@ def negated_inverse(matrix: np.ndarray, n_jobs: int | None = None) -> bool:
         for first in range(0, n, PIVOTS):
             if not _sweep(matrix, first, min(first + PIVOTS, n), n_jobs):
                 return False
+    mirror_lower(matrix)
+    return True
+
+
+def mirror_lower(matrix: np.ndarray) -> None:
+    """Overwrite what lies above the diagonal by what lies below it."""
+    n = len(matrix)
     for start in range(0, n, BAND):
         check_cancelled()
         stop = min(start + BAND, n)
@@ -43,7 +51,6 @@ def negated_inverse(matrix: np.ndarray, n_jobs: int | None = None) -> bool:
             matrix[left : left + BAND, start:stop] = matrix[start:stop, left : left + BAND].T
         square = matrix[start:stop, start:stop]
         square[:] = np.tril(square) + np.tril(square, -1).T
-    return True
 
 
 def _sweep(matrix: np.ndarray, first: int, last: int, n_jobs: int | None) -> bool:
@@ -69,7 +76,7 @@ def _sweep(matrix: np.ndarray, first: int, last: int, n_jobs: int | None) -> boo
             np.matmul(across[:, start:stop].T, swept[:, left:right], out=product)
             matrix[start:stop, left:right] -= product
 
-    bands = [(start, min(start + BAND, n)) for start in range(0, n, BAND)]
+    bands = cut_rows(n, BAND)
     run_blocks(scale, bands, n_jobs)
     run_blocks(subtract, bands, n_jobs)
     matrix[first:last, :first] = swept[:, :first]

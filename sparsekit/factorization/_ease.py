@@ -6,14 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from sparsekit._parallel import single_blas_thread
+from sparsekit._parallel import run_blocks, single_blas_thread
+from sparsekit._simd import padded
 from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._validation import check_parameters, unchanged_on_error
-from sparsekit._validation._memory import refuse_memory
-from sparsekit.factorization._dense_inverse import BAND, negated_inverse
+from sparsekit._validation._memory import fits_memory, refuse_memory
+from sparsekit.factorization._dense_inverse import BAND, mirror_lower, negated_inverse
 from sparsekit.factorization._item_weights import ItemWeights
-from sparsekit.matrix._products import sparse_gram
+from sparsekit.matrix._blocks import cut_rows
+from sparsekit.matrix._products import multiply, sparse_gram, to_csc
 
+# Multiplications of an inverse in the time of one of a sparse matrix, and the share of the time of
+# one way that the other may take to be gone: it needs more memory.
+GATHERED, WORTHWHILE = 8, 0.8
 # Share of a random vector that the product of the matrix and its inverse may miss.
 RESIDUAL = 1e-3
 
@@ -28,7 +33,9 @@ class EASE(ItemWeights):
     over all entries of X, those that are not stored being zeros. The solution is in closed form:
     with P the inverse of ``X'X + n_rows * alpha * I``, ``B[i, j] = -P[i, j] / P[j, j]``. It is
     dense. The fit takes n_features^3 multiplications and the memory of one matrix of n_features
-    squared, 6.7 GB for 41 000 columns in float32; :class:`SparseLinearMethod` needs neither.
+    squared, 6.7 GB for 41 000 columns in float32; :class:`SparseLinearMethod` needs neither. Where
+    rows are fewer and X is sparse, n_rows^3 multiplications and another matrix of n_rows squared
+    lead to the same P, if the memory is there.
 
     Parameters
     ----------
@@ -139,11 +146,58 @@ def _negated_inverse(X: sparse.csr_array, ridge: float, n_jobs: int | None) -> n
         f"EASE on {n} columns, whose weights are a dense {n} x {n} matrix of {X.dtype},",
         "Leave out rare columns, pass X in float32, or use SparseLinearMethod.",
     )
-    matrix = sparse_gram(X, n_jobs=n_jobs)
-    matrix[np.diag_indices(n)] += X.dtype.type(ridge)
-    if negated_inverse(matrix, n_jobs) and _is_inverse(matrix, X, ridge):
-        return matrix
+    ways = (_inverse_by_rows, _inverse_by_columns) if _rows_pay(X) else (_inverse_by_columns,)
+    for way in ways:
+        negated = way(X, ridge, n_jobs)
+        if negated is not None and _is_inverse(negated, X, ridge):
+            return negated
+        del negated
     return None
+
+
+def _rows_pay(X: sparse.csr_array) -> bool:
+    """Return whether it takes less time to go by the rows, and the memory is there."""
+    n_rows, n_columns = map(float, X.shape)
+    by_rows = n_rows**3 / 2 + GATHERED * X.nnz * (n_rows + n_columns / 2)
+    if by_rows > WORTHWHILE * n_columns**3 / 2:
+        return False
+    return fits_memory((n_columns**2 + n_rows**2) * X.dtype.itemsize)
+
+
+def _inverse_by_columns(X: sparse.csr_array, ridge: float, n_jobs: int | None) -> np.ndarray | None:
+    """Invert ``X'X + ridge * I`` itself."""
+    matrix = sparse_gram(X, n_jobs=n_jobs)
+    matrix[np.diag_indices(len(matrix))] += X.dtype.type(ridge)
+    return matrix if negated_inverse(matrix, n_jobs) else None
+
+
+def _inverse_by_rows(X: sparse.csr_array, ridge: float, n_jobs: int | None) -> np.ndarray | None:
+    """Find the same by the rows, of which there are fewer, from ``G = (X X' + ridge * I)^-1``.
+
+    It is ``(I - X' G X) / ridge``, and X is sparse (Woodbury).
+    """
+    columns = to_csc(X, n_jobs=n_jobs)
+    n_rows, n_columns = X.shape
+    # Empty rows fill the last cache line of a row of G.
+    width = padded(n_rows, X.dtype)
+    turned = sparse.csr_array(
+        (columns.data, columns.indices, columns.indptr), shape=(n_columns, width)
+    )
+    inner = _inverse_by_columns(turned, ridge, n_jobs)
+    if inner is None:
+        return None
+    negated = np.empty((n_columns, n_columns), dtype=X.dtype)
+
+    def fill(start: int, stop: int) -> None:
+        # Of the triangle below the diagonal, the columns start..stop.
+        half = multiply(turned[start:stop], inner).T
+        products = multiply(turned[start:], np.ascontiguousarray(half))
+        products[np.diag_indices(stop - start)] += 1
+        np.multiply(products, -1 / X.dtype.type(ridge), out=negated[start:, start:stop])
+
+    run_blocks(fill, cut_rows(n_columns, BAND), n_jobs)
+    mirror_lower(negated)
+    return negated
 
 
 def _is_inverse(negated: np.ndarray, X: sparse.csr_array, ridge: float) -> bool:

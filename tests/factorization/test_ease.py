@@ -26,7 +26,7 @@ def ratings(rng, shape=(80, 30), dtype=np.float64):
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [(np.float64, 1e-12), (np.float32, 1e-5)])
-@pytest.mark.parametrize("shape", [(80, 30), (20, 60), (5, 1)])
+@pytest.mark.parametrize("shape", [(80, 30), (20, 60), (5, 1), (1, 5), (30, 600), (300, 350)])
 def test_the_weights_are_the_closed_form(rng, shape, dtype, atol):
     X = sparse.csr_array((rng.random(shape) * (rng.random(shape) < 0.4)).astype(dtype))
     model = EASE(0.1).fit(X)
@@ -49,8 +49,21 @@ def test_a_weight_of_two_is_the_row_twice(rng):
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-12)
 
 
-def test_threads_do_not_change_a_bit(rng):
-    X = ratings(rng, (100, 2 * PIVOTS + 100), np.float32)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_that_are_fewer_than_columns_lead_to_the_same_weights(rng, dtype, monkeypatch):
+    X = ratings(rng, (70, 3 * BAND + 5), dtype)
+    by_rows = EASE(1.0).fit(X).coef_
+    # Where there is no memory for both matrices, the one of the columns is inverted.
+    monkeypatch.setattr(_memory, "_physical_memory", lambda: X.shape[1] ** 2 * X.dtype.itemsize)
+    by_columns = EASE(1.0).fit(X).coef_
+    atol = 1e-12 if dtype is np.float64 else 1e-5
+    np.testing.assert_allclose(by_rows, by_columns, atol=atol)
+    assert np.any(by_rows != by_columns)
+
+
+@pytest.mark.parametrize("n_rows", [100, 1000])
+def test_threads_do_not_change_a_bit(rng, n_rows):
+    X = ratings(rng, (n_rows, 2 * PIVOTS + 100), np.float32)
     one, two = (EASE(0.1, n_jobs=n).fit(X) for n in (1, 2))
     np.testing.assert_array_equal(one.coef_, two.coef_)
     np.testing.assert_array_equal(one.transform(X), two.transform(X))
