@@ -28,6 +28,8 @@ from sparsekit.factorization._row_system import (
 PANEL = 64
 # Rows with fewer entries than this share of the rank are solved in the space of their entries.
 SHORT = 0.75
+# Where conjugate gradients end, of the squared residual they began with, by type.
+SINGLE, DOUBLE = 1e-12, 1e-26
 
 
 @reduction
@@ -106,14 +108,21 @@ def conjugate_rows(system, solution, objectives, work, way, start, stop):
     number = system.data.dtype.type
     n_steps, relaxation = way
     beyond = number(relaxation - 1)
+    rounding = number(SINGLE if system.data.itemsize == 4 else DOUBLE)
     y, indices = system.factors, system.indices
     width = y.shape[1]
     for i in range(start, stop):
+        if system.indptr[i] == system.indptr[i + 1] and len(system.linear) == 0:
+            # Nothing pulls at it: its minimum is zero.
+            for k in range(width):
+                solution[i, k] = 0
+            objectives[i] = 0
+            continue
         for k in range(width):
             work.code[k] = solution[i, k]
         objective = begin_conjugate(system, i, work, width)
         rho, beta = precondition(work, width), number(0)
-        enough, fall = number(1e-12) * rho, 0.0
+        enough, fall = rounding * rho, 0.0
         first = system.indptr[i]
         n = system.indptr[i + 1] - first
         for _ in range(n_steps):
@@ -200,6 +209,7 @@ def solve_short(system, i, work, rank, width):
         for k in range(rank):
             work.turned[k, q] = 0
     for q in range(span):
+        work.image[q] = 0
         for m in range(q, span):
             work.gram[q, m] = 0
         work.gram[q, q] = 1

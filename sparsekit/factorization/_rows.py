@@ -57,6 +57,10 @@ class Rows:
         Factors of that form; None is one for each.
     linear : ndarray of shape (n_rows, rank), default=None
         What is added to the right side of each row.
+    column_weight : ndarray of shape (n_columns,), default=None
+        How much a column counts in what rows expect of one; None is one for each.
+    squares : ndarray of shape (width,), default=None
+        Mean squares of the factors, where they are known.
     """
 
     X: sparse.csr_array
@@ -69,6 +73,8 @@ class Rows:
     base: np.ndarray | None = None
     scale: np.ndarray | None = None
     linear: np.ndarray | None = None
+    column_weight: np.ndarray | None = None
+    squares: np.ndarray | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -80,6 +86,9 @@ class Rows:
         n_rows, n_columns = self.X.shape
         dtype, width = self.dtype, self.factors.shape[1]
         form = np.ones((1, width), dtype)
+        squares = self.squares
+        if squares is None:
+            squares = _mean_squares(self.factors, self.column_weight)
         if base is None:
             form[:, : self.rank] = 0
         elif base.ndim == 1:
@@ -101,7 +110,7 @@ class Rows:
             linear=np.empty((0, width), dtype)
             if self.linear is None
             else padded_factors(self.linear, dtype),
-            squares=np.einsum("ij,ij->j", self.factors, self.factors) / max(n_columns, 1),
+            squares=squares,
         )
 
     def turned(self, n_jobs: int | None = None) -> tuple["Rows", np.ndarray | None]:
@@ -114,11 +123,15 @@ class Rows:
             return self, None
         with single_blas_thread():
             values, axes = linalg.eigh(self.base.astype(np.float64), driver="evd")
-            axes = axes.astype(self.dtype)
+            axes = _oriented(axes).astype(self.dtype)
             factors = turned_factors(self.factors[:, : self.rank], axes, n_jobs)
+            squares = _mean_squares(factors, self.column_weight)
+            if self.linear is None:
+                _drop_nothing(factors, axes, squares)
             linear = None if self.linear is None else self.linear @ axes
         diagonal = np.maximum(values, 0).astype(self.dtype)
-        return replace(self, factors=factors, linear=linear, base=diagonal), axes
+        turned = replace(self, factors=factors, linear=linear, base=diagonal, squares=squares)
+        return turned, axes
 
 
 class RowMethod(Protocol):
@@ -257,6 +270,29 @@ def turned_factors(factors: np.ndarray, axes: np.ndarray, n_jobs: int | None = N
             n_jobs,
         )
     return turned
+
+
+def _oriented(axes: np.ndarray) -> np.ndarray:
+    """Return axes whose largest number is positive: rounding alone would choose their signs."""
+    largest = np.argmax(np.abs(axes), axis=0)
+    return axes * np.where(axes[largest, np.arange(len(largest))] < 0, -1.0, 1.0)
+
+
+def _drop_nothing(factors: np.ndarray, axes: np.ndarray, squares: np.ndarray) -> None:
+    """Zero the axes along which factors are but rounding errors: along them codes are zero too."""
+    rank = len(axes)
+    nothing = np.flatnonzero(squares[:rank] <= rank * np.finfo(np.float64).eps * squares.max())
+    axes[:, nothing] = 0
+    factors[:, nothing] = 0
+    squares[nothing] = 0
+
+
+def _mean_squares(factors: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Return the mean squares of the factors, weighted by row, in their type."""
+    if weight is None:
+        return np.einsum("ij,ij->j", factors, factors) / max(len(factors), 1)
+    share = (weight / weight.sum()).astype(factors.dtype)
+    return np.einsum("i,ij,ij->j", share, factors, factors)
 
 
 def _empty_codes(rows: Rows) -> np.ndarray:

@@ -85,11 +85,14 @@ class Opposite:
         The biases that are known.
     form : ndarray of shape (rank, rank) or None
         What all entries that are not stored add to every system.
+    weight : ndarray of shape (n,), default=None
+        Sample weights.
     """
 
     vectors: np.ndarray
     offset: np.ndarray | None
     form: np.ndarray | None
+    weight: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -111,7 +114,7 @@ class Opposite:
             if row_weight is not None:
                 seen = seen * np.sqrt(row_weight)[:, None]
             form = model.unobserved * self_product(seen, n_jobs=n_jobs)
-        return cls(vectors, offset, form)
+        return cls(vectors, offset, form, row_weight)
 
 
 @dataclass
@@ -155,6 +158,7 @@ class Side:
             weight=self.weight,
             offset=opposite.offset,
             base=opposite.form,
+            column_weight=opposite.weight,
         )
         if self.features is None or self.feature_map is None:
             return rows

@@ -18,6 +18,10 @@ ESTIMATORS = [
     MatrixFactorization(2, random_state=0, positive=True, l1_ratio=0.3),
     MatrixFactorization(2, random_state=0, fit_bias=False, solver="cholesky"),
     ImplicitFactorization(2, random_state=0),
+    # As they come: of more components than the checks' data have columns.
+    MatrixFactorization(),
+    ImplicitFactorization(),
+    ImplicitFactorization(solver="cholesky", popularity_exponent=0.5),
 ]
 
 

@@ -210,8 +210,12 @@ def test_a_folded_in_row_is_the_row_of_the_fit_to_the_bit(way, plays):
 def test_rows_and_columns_without_entries_are_zero(plays):
     model = ImplicitFactorization(3, random_state=0).fit(plays)
     assert not model.row_factors_[5].any()
-    np.testing.assert_allclose(model.components_[:, 7], 0, atol=1e-10)
+    assert not model.components_[:, 7].any()
     assert not model.transform(sparse.csr_array((2, 25))).any()
+    # Of that column nothing is known, so nothing is like it.
+    assert not model.similar_items(7, 24)[1].any()
+    indices, similarities = model.similar_items(3, 24)
+    assert similarities[indices == 7] == 0
 
 
 def test_a_row_of_all_columns_is_recommended_what_it_misses(plays):
