@@ -1,5 +1,8 @@
 """SparseSVD beside full decompositions: what is captured, centred, scaled, and stopped at."""
 
+import re
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import linalg, sparse
@@ -7,11 +10,12 @@ from scipy.sparse.linalg import svds
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from sparsekit._validation import _memory
 from sparsekit.decomposition import SparseSVD
 from sparsekit.decomposition._svd import _estimator
 from sparsekit.decomposition._svd._basis import cholesky, orthonormalized
 from sparsekit.decomposition._svd._operator import centered_data
-from sparsekit.decomposition._svd._subspace import PowerIteration, block_width
+from sparsekit.decomposition._svd._subspace import PowerIteration, block_width, needed_memory
 
 SHAPES = {"tall": (400, 120), "wide": (120, 400), "square": (200, 200), "small": (90, 30)}
 EXACT = {"tol": 0, "max_iter": 60, "random_state": 0}
@@ -306,3 +310,51 @@ def test_scikit_learn_finds_no_fault(center):
         except Exception as error:
             if type(error).__name__ != "SkipTest":
                 raise
+
+
+# Memory
+
+
+@pytest.mark.parametrize("to_format", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_what_does_not_fit_into_memory_is_refused_before_any_work(to_format, X, monkeypatch):
+    monkeypatch.setattr(_memory, "_physical_memory", lambda: 2**14)
+    monkeypatch.setattr(_estimator, "centered_data", None)
+    svd = SparseSVD(10)
+    before = dict(vars(svd))
+    message = re.escape(f"n_components=10 and n_oversamples=10 on X of shape {X.shape} in float64")
+    with pytest.raises(MemoryError, match=f"{message} would need .* GiB.* Choose fewer components"):
+        svd.fit(to_format(X.toarray()))
+    assert vars(svd) == before
+    monkeypatch.undo()
+    svd.fit(X)
+
+
+def test_so_many_components_of_so_large_a_matrix_are_refused(monkeypatch):
+    monkeypatch.setattr(_memory, "_physical_memory", lambda: 2.0**37)
+    X = sparse.csr_array((2_000_000, 3_000_000), dtype=np.float32)
+    with pytest.raises(MemoryError, match="machine has 128.0 GiB"):
+        SparseSVD(20_000).fit(X)
+
+
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("form", ["sparse", "low rank", "dense"])
+@pytest.mark.parametrize(
+    ("shape", "n_components"),
+    [((9000, 700), 80), ((700, 9000), 80), ((3000, 2000), 250), ((5000, 300), 200)],
+)
+def test_no_more_memory_is_used_than_was_asked_about(shape, n_components, form, center):
+    X = sparse.random_array(shape, density=0.01, rng=0, format="csr", dtype=np.float32)
+    if form == "low rank":
+        # Bases come from reflections then, which need another array.
+        X = sparse.csr_array(sparse.vstack([X[:100]] * (shape[0] // 100)))
+    elif form == "dense":
+        X = X.toarray()
+    svd = SparseSVD(n_components, center=center, max_iter=3, tol=0, random_state=0)
+    needed = needed_memory(X, block_width(n_components, 10, min(shape)), center)
+    tracemalloc.start()
+    try:
+        svd.fit(X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.4 * needed < peak < needed

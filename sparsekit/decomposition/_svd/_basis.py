@@ -10,6 +10,8 @@ from sparsekit.matrix._products import DENSE_ROWS, cut_rows, self_product
 DEPENDENT = 100
 # Rows of a block that stays in the cache between steps.
 CACHED_ROWS = 512
+# Reflections that LAPACK joins, at most.
+REFLECTIONS = 64
 
 
 def orthonormalized(
@@ -29,8 +31,9 @@ def orthonormalized(
     gram = self_product(columns, n_jobs=n_jobs)
     lower = cholesky(gram.astype(np.float64), np.finfo(columns.dtype).eps)
     if lower is None:
-        basis, upper = linalg.qr(columns, mode="economic")
-        return np.ascontiguousarray(basis), upper.astype(np.float64), False
+        basis, upper = linalg.qr(columns, mode="economic", lwork=_room(columns))
+        columns[:] = basis
+        return columns, upper.astype(np.float64), False
     for block in (columns, *followers):
         divide(block, lower, n_jobs)
     return columns, lower.T, True
@@ -77,4 +80,11 @@ def triangular_factor(columns: np.ndarray) -> np.ndarray:
     lower = cholesky(gram, np.finfo(np.float64).eps)
     if lower is not None:
         return lower.T
-    return linalg.qr(columns, mode="r")[0][: columns.shape[1]].astype(np.float64)
+    # Mode "r" would make another array of the shape of the columns.
+    _, upper = linalg.qr(columns, mode="raw", lwork=_room(columns))
+    return upper[: columns.shape[1]].astype(np.float64)
+
+
+def _room(columns: np.ndarray) -> int:
+    """Return the size of LAPACK's work array, which SciPy would ask for with another copy."""
+    return REFLECTIONS * columns.shape[1]

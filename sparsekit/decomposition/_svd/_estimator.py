@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sparsekit._parallel import single_blas_thread
 from sparsekit._sklearn import Integral, Interval, Real
 from sparsekit._validation import check_parameters, check_rows, unchanged_on_error
+from sparsekit._validation._memory import refuse_memory
 from sparsekit.decomposition._svd._basis import triangular_factor
 from sparsekit.decomposition._svd._operator import CenteredData, centered_data
-from sparsekit.decomposition._svd._subspace import block_width, row_space
+from sparsekit.decomposition._svd._subspace import block_width, needed_memory, row_space
 from sparsekit.matrix._products import multiply
 
 # Multiplications of a product below which a second thread costs more than it brings.
@@ -229,6 +230,12 @@ class SparseSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _decomposed(self, X: Any) -> dict[str, Any]:
         """Return the fitted attributes."""
         width = block_width(self.n_components, self.n_oversamples, min(X.shape))
+        refuse_memory(
+            needed_memory(X, width, self.center),
+            f"{type(self).__name__} with n_components={self.n_components!r} and "
+            f"n_oversamples={self.n_oversamples!r} on X of shape {X.shape} in {X.dtype}",
+            "Choose fewer components, fewer oversamples, or X in float32.",
+        )
         n_jobs = effective_n_jobs(self.n_jobs)
         data = centered_data(X, self.center, n_jobs if X.size * width > THREAD_WORK else 1)
         random_state = check_random_state(self.random_state)
@@ -239,7 +246,7 @@ class SparseSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         _, values, turn = linalg.svd(triangular_factor(images))
         turn, values = turn[: self.n_components], values[: self.n_components]
         components = turn.astype(X.dtype) @ basis.T
-        largest = np.abs(components).argmax(axis=1)
+        largest = [int(np.abs(component).argmax()) for component in components]
         signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
         components *= signs[:, None].astype(X.dtype)
         means = turn @ images.mean(axis=0, dtype=np.float64)
@@ -247,7 +254,7 @@ class SparseSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         found["mean_"] = data.mean if self.center else np.zeros_like(data.mean)
         found |= self._variances(data, values, means)
         return {
-            name: value.astype(X.dtype) if isinstance(value, np.ndarray) else value
+            name: value.astype(X.dtype, copy=False) if isinstance(value, np.ndarray) else value
             for name, value in found.items()
         }
 

@@ -109,7 +109,8 @@ def centered_data(X: Any, center: bool, n_jobs: int | None) -> CenteredData:
 def _exponent(X: Any) -> int:
     """Return the power of two to divide X by: zero unless its squares are extreme."""
     values = X.data if sparse.issparse(X) else X
-    largest = float(np.abs(values).max(initial=0.0))
+    # Not of absolute values, which would be a second array of all.
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0 or SMALL <= largest * np.sqrt(values.size) <= LARGE:
         return 0
     return int(np.frexp(largest)[1])

@@ -1,9 +1,10 @@
 """Subspaces of leading singular vectors: random starts, power iterations, orthonormal bases."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from sparsekit._parallel import check_cancelled, run_blocks
 from sparsekit.decomposition._svd._basis import (
@@ -12,16 +13,34 @@ from sparsekit.decomposition._svd._basis import (
     singular_values,
 )
 from sparsekit.decomposition._svd._operator import CenteredData
-from sparsekit.matrix._products import cut_rows, multiply
+from sparsekit.matrix._blocks import BLOCKS
+from sparsekit.matrix._products import DENSE_ROWS, cut_rows, multiply
 
 # Kernels read rows of so many numbers fastest, so more vectors up to that cost nothing.
 LANES = 16
+# Bytes for each number of the square matrices that decompositions in double precision use.
+SQUARES = 64
 
 
 def block_width(n_components: int, n_oversamples: int, smaller: int) -> int:
     """Return the number of vectors to iterate; all there are where half of them are wanted."""
     wanted = -(-(n_components + n_oversamples) // LANES) * LANES
     return smaller if 2 * wanted >= smaller else wanted
+
+
+def needed_memory(X: Any, width: int, center: bool) -> float:
+    """Return about how many bytes a fit with so many vectors takes at most, beside X."""
+    itemsize, smaller, larger = X.dtype.itemsize, *map(float, sorted(X.shape))
+    copied = 0.0
+    if sparse.issparse(X):
+        copied = float(X.data.nbytes + X.indices.nbytes)
+    elif center:
+        copied = float(X.nbytes)
+    # Of the larger side: an image, and its basis by reflections or the components. Of the smaller:
+    # two bases, an image, and what replaces it.
+    vectors = (2 * larger + 4 * smaller) * width
+    partial_products = min(BLOCKS, -(-X.shape[1] // DENSE_ROWS)) * float(width) ** 2
+    return copied + itemsize * (vectors + partial_products) + SQUARES * float(width) ** 2
 
 
 def row_space(
@@ -62,8 +81,8 @@ def row_space(
     if width == min(data.shape):
         basis, n_iter = np.eye(width, dtype=data.dtype), 1
     else:
-        start = _random_columns(max(data.shape), width, data.dtype, random_state)
-        power = PowerIteration(lambda vectors: back(there(vectors)), back(start), data.n_jobs)
+        start = back(_random_columns(max(data.shape), width, data.dtype, random_state))
+        power = PowerIteration(lambda vectors: back(there(vectors)), start, data.n_jobs)
         n_iter = power.run(n_components, max_iter, tol)
         basis = power.basis
     if not tall:
