@@ -1,5 +1,6 @@
 """BayesianFactorization: draws from the posterior distribution of the factors."""
 
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from sparsekit._sklearn import (
 from sparsekit._validation import check_parameters, unchanged_on_error
 from sparsekit._watch import Watch
 from sparsekit.factorization._codes import FactorCodes
+from sparsekit.factorization._drawn_codes import DrawnCodes, joined_width, side_by_side
 from sparsekit.factorization._gibbs import (
     CodePrior,
     code_scale,
@@ -28,8 +30,7 @@ from sparsekit.factorization._gibbs import (
 from sparsekit.factorization._input import check_entries, check_entry_weight
 from sparsekit.factorization._rows import Exact
 from sparsekit.factorization._sides import Opposite
-from sparsekit.matrix._entries import SparseEntries
-from sparsekit.matrix._products import entry_products
+from sparsekit.matrix._products import entry_products, pad_rows
 from sparsekit.metrics import rmse_scorer
 
 
@@ -106,6 +107,10 @@ class BayesianFactorization(FactorCodes):
     -----
     The priors expect entries that deviate by about one. While sampling, entries are divided by the
     power of four that is nearest to their deviation, so that their unit does not matter.
+
+    `transform` and `inverse_transform` know one code of each row: its mean. The prediction of these
+    means, ``inverse_transform(transform(X))``, is not the mean of the predictions of all draws,
+    by which `predict_entries` and `recommend` go, and which is the better one.
 
     References
     ----------
@@ -241,12 +246,8 @@ default=None
         mean = super().predict_entries(X, given)
         if not return_std:
             return mean
-        if given is None and isinstance(X, SparseEntries):
-            codes = self._fitted_codes(X)
-        else:
-            codes = self._fold_in(self._check_rows(X if given is None else given))
         places = sparse.csr_array(mean)
-        spread = self._entry_spread(codes, places)
+        spread = self._entry_spread(self._known_codes(X, given), places)
         std = np.sqrt(spread + (1 / self.noise_precisions_).mean()).astype(places.dtype)
         arrays = std, places.indices.copy(), places.indptr.copy()
         return mean, as_configured_sparse(sparse.csr_array(arrays, shape=places.shape))
@@ -283,38 +284,72 @@ default=None
         opposite = Opposite.of(model, columns / scale.astype(dtype))
         prior, precision = prior.scaled(1 / scale), precision * unit**2
         rows = conditional(model, X, None, opposite, prior, precision)
-        codes, _ = Exact().solve(rows, np.zeros((X.shape[0], rank), dtype), self.n_jobs)
-        return codes * scale.astype(dtype)
+        turned, axes = rows.turned(self.n_jobs)
+        codes, _ = Exact().solve(turned, np.zeros((X.shape[0], rank), dtype), self.n_jobs)
+        # Not by BLAS, whose sums depend on how many rows there are: blocks must not change a bit.
+        return np.einsum("ij,kj->ik", codes, axes) * scale.astype(dtype)
 
     def _check_rows(self, X: Any) -> sparse.csr_array:
         return check_entries(self, X, reset=False, missing="nan")
 
-    def _fold_in(self, X: sparse.csr_array) -> np.ndarray:
-        """Return the codes of rows under every draw, side by side, as shares of a mean."""
-        draws = zip(
-            self.column_draws_,
-            self.row_prior_means_,
-            self.row_prior_precisions_,
-            self.noise_precisions_,
-            strict=True,
-        )
-        return self._side_by_side(
-            [
-                self._codes(X, columns, CodePrior(mean, form), float(t))
-                for columns, mean, form, t in draws
-            ]
-        )
+    def _fold_in(self, X: sparse.csr_array) -> DrawnCodes:
+        def fold(rows: np.ndarray) -> Iterator[np.ndarray]:
+            own = X[rows]
+            draws = zip(
+                self.column_draws_,
+                self.row_prior_means_,
+                self.row_prior_precisions_,
+                self.noise_precisions_,
+                strict=True,
+            )
+            for columns, mean, form, t in draws:
+                yield self._codes(own, columns, CodePrior(mean, form), float(t))
 
-    def _fitted_codes(self, entries: Any) -> np.ndarray:
-        return self._side_by_side(self.row_draws_)
+        return self._drawn_codes(fold, X.shape[0])
 
-    def _side_by_side(self, draws: Any) -> np.ndarray:
-        n_draws = len(self.column_draws_)
-        ones = np.ones((len(draws[0]), 1), self.column_draws_.dtype)
-        return np.hstack([np.hstack((codes, ones)) for codes in draws]) / n_draws
+    def _fitted_codes(self, entries: Any) -> DrawnCodes:
+        def remember(rows: np.ndarray) -> Iterator[np.ndarray]:
+            return (codes[rows] for codes in self.row_draws_)
+
+        return self._drawn_codes(remember, self.row_draws_.shape[1])
+
+    def _drawn_codes(
+        self, draws_of: Callable[[np.ndarray], Iterator[np.ndarray]], n_rows: int
+    ) -> DrawnCodes:
+        """Return codes under every draw, each with a one, side by side, as shares of a mean."""
+        n_draws, _, rank = self.column_draws_.shape
+        dtype = self.column_draws_.dtype
+
+        def make(rows: np.ndarray) -> np.ndarray:
+            ones = np.ones((len(rows), 1), dtype)
+            parts = (np.hstack((codes, ones)) / n_draws for codes in draws_of(rows))
+            return side_by_side(parts, (n_draws, len(rows), rank + 1), dtype)
+
+        row_bytes = joined_width(rank + 1, n_draws, dtype) * dtype.itemsize
+        return DrawnCodes(make, np.arange(n_rows), row_bytes)
+
+    def _best_columns(
+        self,
+        codes: DrawnCodes,
+        n: int,
+        seen: sparse.csr_array | None,
+        candidates: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        best = super()._best_columns
+        found = codes.by_block(
+            lambda own, rows: best(own, n, None if seen is None else seen[rows], candidates)
+        )
+        indices, values = zip(*found, strict=True)
+        return np.concatenate(indices), np.concatenate(values)
+
+    def _entry_scores(self, codes: DrawnCodes, X: sparse.csr_array) -> np.ndarray:
+        score = super()._entry_scores
+        return np.concatenate(codes.by_block(lambda own, rows: score(own, X[rows])))
 
     def _score_vectors(self) -> np.ndarray:
-        return np.hstack([self._vectors(codes) for codes in self.column_draws_])
+        n_draws, n_columns, rank = self.column_draws_.shape
+        parts = (self._vectors(codes) for codes in self.column_draws_)
+        return side_by_side(parts, (n_draws, n_columns, rank + 1), self.column_draws_.dtype)
 
     def _vectors(self, codes: np.ndarray) -> np.ndarray:
         """Return what rows' codes and a one are multiplied by, for one draw of the columns."""
@@ -325,13 +360,19 @@ default=None
             codes[:, -1] = 1
         return np.column_stack((codes, offset)).astype(codes.dtype)
 
-    def _entry_spread(self, codes: np.ndarray, places: sparse.csr_array) -> np.ndarray:
+    def _entry_spread(self, codes: DrawnCodes, places: sparse.csr_array) -> np.ndarray:
         """Return the variance of the predictions over the draws."""
-        n_draws = len(self.column_draws_)
+        spread = codes.by_block(lambda own, rows: self._spread_of_rows(own, places[rows]))
+        return np.concatenate(spread)
+
+    def _spread_of_rows(self, codes: np.ndarray, places: sparse.csr_array) -> np.ndarray:
+        n_draws, _, rank = self.column_draws_.shape
         first, second = np.zeros(places.nnz), np.zeros(places.nnz)
-        for own, columns in zip(np.split(codes, n_draws, axis=1), self.column_draws_, strict=True):
-            left = np.ascontiguousarray(own) * n_draws
-            predicted = entry_products(places, left, self._vectors(columns), n_jobs=self.n_jobs)
+        for d, columns in enumerate(self.column_draws_):
+            # Both padded, so that the sums are the same however many rows there are.
+            left = pad_rows(codes[:, d * (rank + 1) : (d + 1) * (rank + 1)] * n_draws)
+            right = pad_rows(self._vectors(columns))
+            predicted = entry_products(places, left, right, n_jobs=self.n_jobs)
             first += predicted / n_draws
             second += predicted.astype(np.float64) ** 2 / n_draws
         return np.maximum(second - first**2, 0)

@@ -48,6 +48,9 @@ class EASE(ItemWeights):
     ----------
     coef_ : ndarray of shape (n_features, n_features)
         The weights B: column j holds those that predict column j. In the data type of X.
+    column_counts_ : ndarray of shape (n_features,)
+        Number of entries of each column, in rows of weight w counted w times. A row without entries
+        is recommended the columns of the largest.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

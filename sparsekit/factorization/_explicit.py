@@ -243,7 +243,11 @@ class MatrixFactorization(FactorModel):
         return np.column_stack((self.components_.T, offsets.astype(self.components_.dtype)))
 
     def _column_vectors(self) -> np.ndarray:
-        return self.components_[: len(self.components_) - hasattr(self, "column_bias_")].T
+        factors = self.components_[: len(self.components_) - hasattr(self, "column_bias_")].T
+        if hasattr(self, "column_loadings_"):
+            return factors
+        # Coordinate descent takes a column without entries near to zero, not to it.
+        return np.where(self.column_observations_[:, None] > 0, factors, 0)
 
     def _scorer(self) -> Any:
         return rmse_scorer

@@ -92,8 +92,8 @@ def appended_columns(estimator: Any, X: Any, column_features: Any) -> dict[str, 
         np.concatenate((estimator.column_observations_, side.observations)),
     )
     if popularity is not None:
-        weights = model.popularity.weights, popularity.weights
-        attributes["popularity_weights_"] = np.concatenate(weights)
+        counts = model.popularity.counts, popularity.counts
+        attributes["column_counts_"] = np.concatenate(counts)
     return attributes | {"n_features_in_": estimator.n_features_in_ + n_new}
 
 

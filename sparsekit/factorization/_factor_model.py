@@ -149,6 +149,27 @@ default=None
             vars(self).pop("feature_names_in_", None)
         return self
 
+    def score(self, X: Any, y: Any = None, *, row_features: Any = None) -> float:
+        """Return how well hidden entries are predicted or recommended; higher is better.
+
+        Parameters
+        ----------
+        X : {sparse matrix, SparseEntries, array-like} of shape (n_rows, n_columns)
+            New rows, of which some entries are hidden and scored, or entries of the rows of the fit
+            that the fit did not know.
+        y : object, default=None
+            Not used.
+        row_features : {array-like, sparse matrix} of shape (n_rows, n_row_features), default=None
+            Side information on new rows, if the model was fitted with such. What it told the fit
+            about its own rows is known already.
+
+        Returns
+        -------
+        score : float
+            By the default scorer of the class.
+        """
+        return super().score(X, y, row_features=row_features)
+
     def _model(self, mean: float) -> Model:
         """Return what is minimised, where predictions start from `mean`."""
         raise NotImplementedError

@@ -139,23 +139,23 @@ def sample(
     mean = float(np.average(X.data, weights=weight)) if estimator.fit_bias and X.nnz else 0.0
     chain = _Chain.begin(estimator, X, weight, mean, random_state)
     kept_at = _kept_sweeps(estimator)
-    draws: list[Draw] = []
+    draws = Kept(len(kept_at))
     errors: list[float] = []
     for n in range(1, estimator.max_iter + 1):
         watch.begin()
         draw = chain.sweep(random_state, estimator.n_jobs)
         errors.append(chain.unit * float(np.sqrt(chain.squares / max(X.nnz, 1))))
         if n in kept_at:
-            draws.append(draw)
+            draws.add(draw)
         components = partial(components_of, chain.model, draw.columns)
-        watch.reconstruction = partial(_seen, estimator, chain.model, draws or [draw], mean)
+        watch.reconstruction = partial(_seen, estimator, chain.model, draws, draw, mean)
         if estimator.verbose:
             watch.say("sweep", n, errors[-1])
         asked = watch.wants_to_stop(n, errors[-1], components)
-        if (watch.end(components) or asked) and draws:
+        if (watch.end(components) or asked) and draws.count:
             break
     curve = {"loss_curve_": np.array(errors), "n_iter_": len(errors)}
-    return _posterior(chain.model, draws, mean) | curve
+    return _posterior(chain.model, draws.stacked(), mean) | curve
 
 
 class Draw(NamedTuple):
@@ -176,6 +176,34 @@ class Draw(NamedTuple):
         return Draw(*codes, prior.mean, prior.precision, self.noise_precision / unit**2)
 
 
+class Kept:
+    """Draws one upon another, as they come: stacked at the end, each would be there twice.
+
+    Parameters
+    ----------
+    most : int
+        How many there will be, unless the fit is stopped.
+    """
+
+    def __init__(self, most: int):
+        self.most, self.count, self.arrays = most, 0, None
+
+    def add(self, draw: Draw) -> None:
+        """Keep a draw."""
+        if self.arrays is None:
+            parts = map(np.asarray, draw)
+            self.arrays = Draw(*(np.empty((self.most, *p.shape), p.dtype) for p in parts))
+        for array, part in zip(self.arrays, draw, strict=True):
+            array[self.count] = part
+        self.count += 1
+
+    def stacked(self) -> Draw:
+        """Return all parts with an axis of draws before theirs."""
+        if self.count == self.most:
+            return self.arrays
+        return Draw(*(array[: self.count] for array in self.arrays))
+
+
 def code_scale(unit: float, rank: int, n_components: int) -> np.ndarray:
     """Return what codes are to be multiplied by for entries that are `unit` times as large."""
     # Products grow by it, so factors by its root; biases are terms of their own.
@@ -184,11 +212,10 @@ def code_scale(unit: float, rank: int, n_components: int) -> np.ndarray:
     return scale
 
 
-def _posterior(model: Model, draws: list[Draw], mean: float) -> dict[str, Any]:
-    """Return the attributes that draws give a model."""
+def _posterior(model: Model, draws: Draw, mean: float) -> dict[str, Any]:
+    """Return the attributes that stacked draws give a model."""
     names = "row_draws_", "column_draws_", "row_prior_means_", "row_prior_precisions_"
-    stacked = [np.stack(parts) for parts in zip(*draws, strict=True)]
-    fitted = dict(zip((*names, "noise_precisions_"), stacked, strict=True))
+    fitted = dict(zip((*names, "noise_precisions_"), draws, strict=True))
     columns = fitted["column_draws_"].mean(axis=0)
     fitted["components_"] = components_of(model, columns)
     biases = {"intercept_": mean, "column_bias_": columns[:, -1].copy()}
@@ -196,10 +223,13 @@ def _posterior(model: Model, draws: list[Draw], mean: float) -> dict[str, Any]:
 
 
 def _seen(
-    estimator: Any, model: Model, draws: list[Draw], mean: float, components: np.ndarray
+    estimator: Any, model: Model, draws: Kept, draw: Draw, mean: float, components: np.ndarray
 ) -> dict[str, Any]:
-    """Return what a fit that stopped now would store; a draw, should none have been kept."""
-    return estimator._of_input() | _posterior(model, draws, mean)
+    """Return what a fit that stopped now would store; this draw, should none have been kept."""
+    if draws.count == 0:
+        draws = Kept(1)
+        draws.add(draw)
+    return estimator._of_input() | _posterior(model, draws.stacked(), mean)
 
 
 def unit_of(deviations: np.ndarray) -> float:
@@ -239,7 +269,7 @@ class _Chain:
         unit = unit_of(deviations)
         model = sampled_model(estimator, mean / unit)
         refuse_memory(
-            float(len(_kept_sweeps(estimator)) + 3) * sum(X.shape) * model.rank * X.dtype.itemsize,
+            _needed_memory(X, model.rank, len(_kept_sweeps(estimator))),
             f"{type(estimator).__name__} with n_draws={estimator.n_draws!r}, X of shape {X.shape},",
             "Keep fewer draws, or choose fewer components.",
         )
@@ -279,6 +309,16 @@ class _Chain:
         noise = np.float64(self.precision)
         draw = Draw(rows.codes, columns.codes, prior.mean, prior.precision, noise)
         return draw.in_units(self.unit, model.n_components)
+
+
+def _needed_memory(X: sparse.csr_array, rank: int, n_kept: int) -> float:
+    """Return about how many bytes a fit takes, beside X."""
+    itemsize, codes = X.dtype.itemsize, float(sum(X.shape)) * rank
+    # Noise is drawn in double precision, and scaled there.
+    noise = 16.0 * max(X.shape) * rank
+    # Scaled entries, by row and by column, with their errors.
+    entries = float(X.nnz) * (4 * itemsize + 12)
+    return (n_kept + 5) * codes * itemsize + noise + entries
 
 
 def _kept_sweeps(estimator: Any) -> set[int]:

@@ -54,7 +54,7 @@ class ImplicitFactorization(FactorModel):
         Power of n, non-negative: with 0 the regularisation is the same for all.
     popularity_exponent : float, default=0.0
         Power of the number of entries of a column by which their confidence falls, non-negative.
-        With 0 it does not.
+        With 0 it does not; 0.5 is a good first try.
     solver : {"pcg", "cholesky"}, default="pcg"
         How rows are solved in a sweep: by a few preconditioned conjugate gradient steps, which go
         beyond where they lead once sweeps have become slow (over-relaxation), or exactly.
@@ -94,11 +94,11 @@ class ImplicitFactorization(FactorModel):
         Factors of the rows of the fit.
     column_observations_ : ndarray of shape (n_columns,)
         Sum of the confidences of each column.
-    popularity_weights_ : ndarray of shape (n_columns,)
-        What the confidences of a column's entries were multiplied by; with a `popularity_exponent`
-        only.
-    mean_popularity_ : float
-        Number of entries of a column where that is one; likewise.
+    column_counts_ : ndarray of shape (n_columns,)
+        Number of entries of each column of the fit, in rows of weight w counted w times. A row of
+        which nothing is known is recommended the columns of the largest.
+    mean_count_ : float
+        Their mean.
     row_loadings_, column_loadings_ : ndarray of shape (n_features, n_components)
         How factors explain side information, where it was given.
     row_features_mean_, column_features_mean_ : ndarray of shape (n_features,)
@@ -205,8 +205,6 @@ class ImplicitFactorization(FactorModel):
     def _popularity(
         self, X: sparse.csr_array, sample_weight: np.ndarray | None
     ) -> Popularity | None:
-        if self.popularity_exponent == 0:
-            return None
         return Popularity.of(X, sample_weight, float(self.popularity_exponent))
 
     def _weighted(

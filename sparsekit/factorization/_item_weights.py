@@ -13,6 +13,7 @@ from sparsekit._parallel import run_blocks
 from sparsekit._sklearn import as_configured_sparse, wants_container
 from sparsekit._validation import check_parameters, check_sample_weight
 from sparsekit.factorization._input import check_entries
+from sparsekit.factorization._popularity import column_counts
 from sparsekit.factorization._recommend import RecommenderMixin
 from sparsekit.matrix._entries import SparseEntries
 from sparsekit.matrix._top import WeightedSums
@@ -76,9 +77,13 @@ class ItemWeights(RecommenderMixin, OneToOneFeatureMixin, TransformerMixin, Base
     def _check_training_rows(
         self, X: Any, sample_weight: ArrayLike | None
     ) -> tuple[sparse.csr_array, float]:
-        """Return rows times the roots of their weights, and the sum of the weights."""
+        """Return rows times the roots of their weights, and the sum of the weights.
+
+        Sets `column_counts_`.
+        """
         X = check_entries(self, X, reset=True)
         weight = check_sample_weight(sample_weight, X.shape[0])
+        self.column_counts_ = column_counts(X, weight)
         if weight is None:
             return X, float(X.shape[0])
         by_entry = np.repeat(np.sqrt(weight), np.diff(X.indptr))

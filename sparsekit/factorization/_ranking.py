@@ -86,6 +86,9 @@ class RankingFactorization(FactorCodes):
         Factors of the columns.
     column_bias_ : ndarray of shape (n_columns,)
         Biases of the columns.
+    column_counts_ : ndarray of shape (n_columns,)
+        Number of entries of each column that the fit learned from. A column without any has factors
+        and a bias, as it was drawn for what rows have not seen, but is similar to none.
     row_factors_ : ndarray of shape (n_rows, n_components)
         Factors of the rows of the fit, as `transform` finds them.
     loss_curve_ : ndarray of shape (`n_iter_`,)
@@ -241,6 +244,10 @@ class RankingFactorization(FactorCodes):
 
     def _score_vectors(self) -> np.ndarray:
         return np.column_stack((self.components_.T, self.column_bias_))
+
+    def _column_vectors(self) -> np.ndarray:
+        # Where factors began, and what pushed them as not seen, says nothing of a column.
+        return np.where(self.column_counts_[:, None] > 0, self.components_.T, 0)
 
     def _scorer(self) -> Any:
         return make_ndcg_scorer(AT)

@@ -13,6 +13,7 @@ from sparsekit._compile import kernel
 from sparsekit._simd import aligned_empty, padded
 from sparsekit._validation._memory import refuse_memory
 from sparsekit._watch import Watch
+from sparsekit.factorization._popularity import column_counts
 from sparsekit.factorization._ranking_average import Average
 from sparsekit.factorization._ranking_blocks import Schedule
 from sparsekit.factorization._ranking_descent import Descent, Factors, Steps
@@ -49,6 +50,7 @@ def learn(estimator: Any, X: sparse.csr_array, watch: Watch) -> dict[str, Any]:
     fitted = {
         "components_": np.ascontiguousarray(columns[:, : int(estimator.n_components)]).T,
         "column_bias_": biases[:, 0],
+        "column_counts_": column_counts(kept),
         "n_iter_": trained.n_iter,
         "loss_curve_": trained.loss_curve,
     }
@@ -172,6 +174,7 @@ def _train(
         rows[descent.schedule.order] = descent.factors.rows
         found = {"components_": components, "column_bias_": biases[:, 0].copy()}
         found["row_factors_"] = rows[:, : len(components)]
+        found["column_counts_"] = column_counts(X)
         return estimator._of_input() | found
 
     watch.reconstruction = attributes

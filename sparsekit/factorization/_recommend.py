@@ -37,6 +37,9 @@ class RecommenderMixin:
     - ``_column_vectors()`` returns (n_features_in_, k) numbers, an array or csr_array, whose
       directions tell how alike two columns are. The default is ``components_.T``.
     - ``_scorer()`` returns what `score` calls, from `sparsekit.metrics`. It has no default.
+
+    A model with `column_counts_` recommends the columns with the largest to rows whose codes are
+    zero, to which all columns are alike.
     """
 
     def recommend(
@@ -57,7 +60,8 @@ class RecommenderMixin:
         ----------
         X : {sparse matrix, SparseEntries, array-like} of shape (n_rows, n_features)
             What is known of each row, new or of the fit. A row without entries gets what scores
-            best for such a row.
+            best for such a row, or, where all scores are zero for want of anything known, the
+            columns with most entries in the fit.
         n : int, default=10
             Number of recommendations, at most that of the columns to choose from.
         exclude_seen : bool, default=True
@@ -85,15 +89,7 @@ class RecommenderMixin:
         _check_count(n, self.n_features_in_ if candidates is None else len(candidates))
         X = self._check_rows(X)
         codes = self._fold_in(X, **fold_in_params)
-        seen = X if exclude_seen else None
-        if seen is not None and candidates is not None:
-            seen = seen[:, candidates]
-            seen.sort_indices()
-        scores = self._scores(codes, candidates)
-        indices, values = top_per_row(scores, n, exclude=seen, n_jobs=self.n_jobs)
-        if candidates is not None:
-            indices = np.where(indices < 0, indices, candidates[indices])
-        return indices, values
+        return self._best_columns(codes, n, X if exclude_seen else None, candidates)
 
     def similar_items(self, columns: ArrayLike, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """Return the columns that are most like the given ones, by the cosine between them.
@@ -143,7 +139,9 @@ class RecommenderMixin:
             Positions to predict at.
         given : {sparse matrix, SparseEntries, array-like}, default=None
             What is known of each row, in the shape of X. None is X, or, for `SparseEntries`, what
-            the fit found out about its rows, which then must be those of the fit.
+            the fit found out about its rows, which then must be those of the fit. `EASE` and
+            `SparseLinearMethod` keep nothing of rows: they predict from the entries beside those of
+            X, its `complement`, which are none if X is the whole matrix.
         **fold_in_params : dict
             What `transform` takes beside X.
 
@@ -158,25 +156,19 @@ class RecommenderMixin:
             If X and `given` differ in shape.
         """
         check_is_fitted(self)
-        if given is None and isinstance(X, SparseEntries):
-            codes = self._fitted_codes(X, **fold_in_params)
-        else:
-            known = self._check_rows(X if given is None else given)
-            codes = self._fold_in(known, **fold_in_params)
+        codes = self._known_codes(X, given, **fold_in_params)
         positions = self._check_positions(X)
-        n_rows = positions.shape[0]
-        n_known = codes.shape[0]
-        if n_rows != n_known:
-            known_from = "the fit" if given is None else "`given`"
-            raise ValueError(
-                f"X has {n_rows} rows, but {known_from} has {n_known}: row by row they must be the "
-                "same. Pass what is known of the rows of X as `given`."
-            )
+        _check_same_rows(
+            positions.shape[0],
+            codes.shape[0],
+            "the fit" if given is None else "`given`",
+            "Pass what is known of the rows of X as `given`.",
+        )
         predicted = self._entry_scores(codes, positions)
         arrays = predicted, positions.indices.copy(), positions.indptr.copy()
         return as_configured_sparse(sparse.csr_array(arrays, shape=positions.shape))
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, **fold_in_params: Any) -> float:
         """Return how well hidden entries are predicted or recommended; higher is better.
 
         Parameters
@@ -186,6 +178,8 @@ class RecommenderMixin:
             that the fit did not know.
         y : object, default=None
             Not used.
+        **fold_in_params : dict
+            What `transform` takes beside X, for new rows; of the rows of the fit it is not asked.
 
         Returns
         -------
@@ -194,7 +188,61 @@ class RecommenderMixin:
         """
         check_is_fitted(self)
         known = X if isinstance(X, SparseEntries) else self._check_rows(X)
-        return self._scorer()(self, known, y)
+        return self._scorer()(self, known, y, **fold_in_params)
+
+    def _recommend_beside(
+        self, entries: SparseEntries, rows: np.ndarray, n: int, **fold_in_params: Any
+    ) -> np.ndarray:
+        """Return the best columns for some rows of the fit, of which it did not know `entries`.
+
+        Where ranking scorers find this, they ask it instead of `recommend`.
+        """
+        check_is_fitted(self)
+        _check_count(n, self.n_features_in_)
+        seen = self._check_rows(entries.complement())
+        codes = self._fitted_codes(entries, **fold_in_params)
+        advice = "Pass rows that the fit did not have as a matrix."
+        _check_same_rows(seen.shape[0], codes.shape[0], "the fit", advice)
+        return self._best_columns(codes[rows], n, seen[rows], None)[0]
+
+    def _best_columns(
+        self, codes: Any, n: int, seen: sparse.csr_array | None, candidates: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns of the largest scores but for those seen, and these scores."""
+        if seen is not None and candidates is not None:
+            seen = seen[:, candidates]
+            seen.sort_indices()
+        scores = self._scores(codes, candidates)
+        indices, values = top_per_row(scores, n, exclude=seen, n_jobs=self.n_jobs)
+        if hasattr(self, "column_counts_"):
+            self._put_popular(indices, _unknown(codes), seen, candidates)
+        if candidates is not None:
+            indices = np.where(indices < 0, indices, candidates[indices])
+        return indices, values
+
+    def _put_popular(
+        self,
+        indices: np.ndarray,
+        rows: np.ndarray,
+        seen: sparse.csr_array | None,
+        candidates: np.ndarray | None,
+    ) -> None:
+        """Overwrite some rows of `indices` by the columns that have most entries."""
+        if len(rows) == 0:
+            return
+        popularity = self.column_counts_
+        popularity = popularity if candidates is None else popularity[candidates]
+        scores = ProductScores(np.ones((len(rows), 1)), popularity[:, None])
+        exclude = None if seen is None else seen[rows]
+        n = indices.shape[1]
+        indices[rows], _ = top_per_row(scores, n, exclude=exclude, n_jobs=self.n_jobs)
+
+    def _known_codes(self, X: Any, given: Any, **fold_in_params: Any) -> Any:
+        """Return the codes that entries of X are predicted from."""
+        if given is None and isinstance(X, SparseEntries):
+            return self._fitted_codes(X, **fold_in_params)
+        known = self._check_rows(X if given is None else given)
+        return self._fold_in(known, **fold_in_params)
 
     def _fold_in(self, X: sparse.csr_array) -> Any:
         return X
@@ -259,6 +307,21 @@ def _check_count(n: Any, n_columns: int, which: str = "columns to choose from") 
         raise ValueError(
             f"`n` must be an integer from 1 to the number of {which}, {n_columns}; got {n!r}."
         )
+
+
+def _check_same_rows(n_rows: int, n_known: int, known_from: str, advice: str) -> None:
+    """Raise unless X has as many rows as there are codes."""
+    if n_rows != n_known:
+        raise ValueError(
+            f"X has {n_rows} rows, but {known_from} has {n_known}: row by row they must be the "
+            f"same. {advice}"
+        )
+
+
+def _unknown(codes: np.ndarray | sparse.csr_array) -> np.ndarray:
+    """Return the rows whose codes are zero: to them all columns are alike."""
+    known = np.diff(codes.indptr) if sparse.issparse(codes) else codes.any(axis=1)
+    return np.flatnonzero(known == 0)
 
 
 def _cosines(vectors: np.ndarray | sparse.csr_array, chosen: np.ndarray) -> Any:

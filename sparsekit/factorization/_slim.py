@@ -55,6 +55,9 @@ class SparseLinearMethod(ItemWeights):
     ----------
     coef_ : csr_array of shape (n_features, n_features)
         The weights W: column j holds those that predict column j. In the data type of X.
+    column_counts_ : ndarray of shape (n_features,)
+        Number of entries of each column, in rows of weight w counted w times. A row without entries
+        is recommended the columns of the largest.
     dual_gap_ : ndarray of shape (n_features,)
         Duality gaps of the columns, in the units of the objective.
     n_iter_ : int

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_array, check_scalar
+from sklearn.utils.validation import check_array, check_consistent_length, check_scalar
 
 from sparsekit._validation._arrays import refuse_foreign
 from sparsekit.matrix._entries import SparseEntries, check_test_size, hold_out_entries
 from sparsekit.metrics._errors import rmse
 from sparsekit.metrics._ranking import map_at_k, ndcg_at_k, recall_at_k
+from sparsekit.metrics._requests import RoutedScorer
 from sparsekit.metrics._undefined import undefined
 
 
 @dataclass(frozen=True)
-class EntryScorer:
+class EntryScorer(RoutedScorer):
     """Score predicted entries by minus the root of their mean squared error.
 
     Parameters
@@ -28,21 +29,25 @@ class EntryScorer:
         Test part.
     y : object, default=None
         Not used.
+    **fold_in_params : dict
+        What `predict_entries` takes beside X, a value for each row of X.
     """
 
     holdout: float | int
     random_state: int | np.random.RandomState | None
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+    def __call__(self, estimator: Any, X: Any, y: Any = None, **fold_in_params: Any) -> float:
         if isinstance(X, SparseEntries):
             true = X.to_csr()
             if true.nnz:
-                return -rmse(true, estimator.predict_entries(X))
+                return -rmse(true, estimator.predict_entries(X, **fold_in_params))
         else:
             X = _as_entries(X, zeros_are_entries=True)
-            kept, true = _hide(X, self.holdout, self.random_state)
+            kept, hidden = hold_out_entries(X, self.holdout, random_state=self.random_state)
+            rows, true = _rows_with_entries(hidden)
             if true.nnz:
-                return -rmse(true, estimator.predict_entries(true, given=kept))
+                own = _of_rows(fold_in_params, rows, hidden)
+                return -rmse(true, estimator.predict_entries(true, given=kept[rows], **own))
         return undefined("RMSE", "no entry is hidden")
 
     def __repr__(self) -> str:
@@ -50,7 +55,7 @@ class EntryScorer:
 
 
 @dataclass(frozen=True)
-class RankingScorer:
+class RankingScorer(RoutedScorer):
     """Score recommended columns by how many hidden entries are among them, and how early.
 
     Parameters
@@ -61,6 +66,8 @@ class RankingScorer:
         Test part.
     y : object, default=None
         Not used.
+    **fold_in_params : dict
+        What `recommend` takes to know rows better, a value for each row of X.
     """
 
     maker: str
@@ -70,19 +77,22 @@ class RankingScorer:
     holdout: float | int
     random_state: int | np.random.RandomState | None
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+    def __call__(self, estimator: Any, X: Any, y: Any = None, **fold_in_params: Any) -> float:
         if isinstance(X, SparseEntries):
-            seen, hidden = _rows_with_hidden(X.complement().to_csr(), X.to_csr())
+            seen, hidden = X, X.to_csr()
+            recommend = _recommend_beside
         else:
             X = _as_entries(X, zeros_are_entries=False)
-            seen, hidden = _hide(X, self.holdout, self.random_state)
-        if hidden.nnz == 0:
+            seen, hidden = hold_out_entries(X, self.holdout, random_state=self.random_state)
+            recommend = _recommend
+        rows, relevant = _rows_with_entries(hidden)
+        if relevant.nnz == 0:
             return undefined(f"{self.metric.__name__}", "no entry is hidden")
         # Where there are fewer columns than k, all of them are ranked.
         n = min(self.k, hidden.shape[1])
-        recommended, _ = estimator.recommend(seen, n=n)
+        recommended = recommend(estimator, seen, rows, n, fold_in_params)
         recommended = np.pad(recommended, ((0, 0), (0, self.k - n)), constant_values=-1)
-        return self.metric(hidden, recommended, self.k, **dict(self.options))
+        return self.metric(relevant, recommended, self.k, **dict(self.options))
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options)
@@ -105,7 +115,8 @@ def make_rmse_scorer(
       part, by ``estimator.predict_entries(X)``;
     - new rows (a sparse matrix, or an array whose NaN are no entries): a share of the entries of
       each row is hidden, and predicted from the others by
-      ``estimator.predict_entries(hidden, given=kept)``.
+      ``estimator.predict_entries(hidden, given=kept)``, and from what `fold_in_params`, such as
+      `row_features`, tell about the rows.
 
     Parameters
     ----------
@@ -119,8 +130,9 @@ def make_rmse_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)`` returns a float, at most zero; higher is better. To
-        be passed as `scoring` to whatever takes a scorer.
+        ``scorer(estimator, X, y=None, **fold_in_params)`` returns a float, at most zero; higher is
+        better. To be passed as `scoring` to whatever takes a scorer; where that has `row_features`
+        to pass on by metadata routing, ask with ``scorer.set_score_request(row_features=True)``.
 
     See Also
     --------
@@ -156,8 +168,10 @@ def make_ndcg_scorer(
     - new rows (a sparse matrix, or an array whose zeros are no entries, or, where it has NaN, whose
       NaN are none): a share of the entries of each row is hidden, and the others are seen.
 
-    The estimator's `recommend` is given what is seen of the rows that something is hidden of, and
-    recommends k other columns to each.
+    The estimator recommends k columns that are not seen to each row that something is hidden of. A
+    model of `sparsekit.factorization` knows of known rows what its fit found out about them, from
+    `row_features` too. New rows, and any rows where the estimator is another, are folded in: its
+    `recommend` is given what is seen of them, and the `fold_in_params`, such as `row_features`.
 
     Parameters
     ----------
@@ -175,8 +189,9 @@ def make_ndcg_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)`` returns a float in [0, 1]; higher is better. To be
-        passed as `scoring` to whatever takes a scorer.
+        ``scorer(estimator, X, y=None, **fold_in_params)`` returns a float in [0, 1]; higher is
+        better. To be passed as `scoring` to whatever takes a scorer; where that has `row_features`
+        to pass on by metadata routing, ask with ``scorer.set_score_request(row_features=True)``.
 
     See Also
     --------
@@ -215,8 +230,9 @@ def make_recall_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)`` returns a float in [0, 1]; higher is better. To be
-        passed as `scoring` to whatever takes a scorer.
+        ``scorer(estimator, X, y=None, **fold_in_params)`` returns a float in [0, 1]; higher is
+        better. To be passed as `scoring` to whatever takes a scorer; where that has `row_features`
+        to pass on by metadata routing, ask with ``scorer.set_score_request(row_features=True)``.
 
     See Also
     --------
@@ -255,8 +271,9 @@ def make_map_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)`` returns a float in [0, 1]; higher is better. To be
-        passed as `scoring` to whatever takes a scorer.
+        ``scorer(estimator, X, y=None, **fold_in_params)`` returns a float in [0, 1]; higher is
+        better. To be passed as `scoring` to whatever takes a scorer; where that has `row_features`
+        to pass on by metadata routing, ask with ``scorer.set_score_request(row_features=True)``.
 
     See Also
     --------
@@ -299,12 +316,39 @@ def _as_entries(X: Any, *, zeros_are_entries: bool) -> Any:
     return sparse.coo_array((dense[is_entry], np.nonzero(is_entry)), shape=dense.shape).tocsr()
 
 
-def _hide(X: Any, holdout: float | int, random_state: Any) -> tuple[Any, Any]:
-    """Return what is kept and what is hidden of the rows that something is hidden of."""
-    return _rows_with_hidden(*hold_out_entries(X, holdout, random_state=random_state))
-
-
-def _rows_with_hidden(seen: Any, hidden: Any) -> tuple[Any, Any]:
-    """Return the rows of two matrices that have an entry in the second."""
+def _rows_with_entries(hidden: Any) -> tuple[np.ndarray, Any]:
+    """Return the numbers of the rows that have an entry, and these rows."""
     rows = np.flatnonzero(np.diff(hidden.indptr))
-    return seen[rows], hidden[rows]
+    return rows, hidden[rows]
+
+
+def _of_rows(fold_in_params: dict[str, Any], rows: np.ndarray, X: Any) -> dict[str, Any]:
+    """Return what parameters hold for some rows of X; None stays."""
+    check_consistent_length(X, *fold_in_params.values())
+    return {
+        name: value
+        if value is None
+        else (value.tocsr() if sparse.issparse(value) else np.asarray(value))[rows]
+        for name, value in fold_in_params.items()
+    }
+
+
+def _recommend(
+    estimator: Any, seen: Any, rows: np.ndarray, n: int, fold_in_params: dict[str, Any]
+) -> np.ndarray:
+    """Return columns for some rows of what is seen."""
+    own = _of_rows(fold_in_params, rows, seen)
+    return estimator.recommend(seen[rows], n=n, **own)[0]
+
+
+def _recommend_beside(
+    estimator: Any,
+    entries: SparseEntries,
+    rows: np.ndarray,
+    n: int,
+    fold_in_params: dict[str, Any],
+) -> np.ndarray:
+    """Return columns for some rows that the estimator was fitted to, but for the entries."""
+    if hasattr(estimator, "_recommend_beside"):
+        return estimator._recommend_beside(entries, rows, n, **fold_in_params)
+    return _recommend(estimator, entries.complement().to_csr(), rows, n, fold_in_params)

@@ -1,12 +1,14 @@
 """BayesianFactorization: draws against the distributions they claim to come from."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sparsekit.factorization import BayesianFactorization, MatrixFactorization
+from sparsekit.factorization import BayesianFactorization, MatrixFactorization, _drawn_codes
 from sparsekit.factorization._gibbs import draw_precision, draw_prior
 from sparsekit.model_selection import SparseEntries, hold_out_entries
 
@@ -158,3 +160,74 @@ def test_the_posterior_is_in_the_unit_of_the_entries(unit):
     found = other.predict_entries(unit * ratings, return_std=True)
     for actual, desired in zip(found, expected):
         np.testing.assert_allclose(actual.data, unit * desired.data, rtol=1e-7)
+
+
+def answers(model, X, few):
+    """Return everything that codes under all draws lead to, and recommended scores last."""
+    columns, scores = model.recommend(X, 5)
+    chosen, of_chosen = model.recommend(X, 5, columns=[3, 8, 1, 9, 4, 22], exclude_seen=False)
+    asked = (X, None), (SparseEntries(X), None), (few, X)
+    predicted = [model.predict_entries(*each, return_std=True) for each in asked]
+    exact = [part.data for pair in predicted for part in pair]
+    return [columns, chosen, *exact], [scores, of_chosen]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_blocks", [2, 7])
+def test_blocks_of_rows_do_not_change_a_bit(dtype, n_blocks, monkeypatch):
+    X = make_ratings().astype(dtype)
+    few = sparse.csr_array(([1.0, 1.0, 1.0], ([0, 31, 59], [5, 5, 39])), shape=X.shape)
+    options = {"n_components": 3, "max_iter": 9, "burn_in": 3, "random_state": 0}
+    model = BayesianFactorization(**options).fit(X)
+    whole, whole_scores = answers(model, X, few)
+    row_bytes = model._fold_in(X).row_bytes
+    monkeypatch.setattr(_drawn_codes, "BLOCK_BYTES", row_bytes * -(-60 // n_blocks))
+    counted = model._fold_in(X).by_block(lambda codes, rows: len(codes))
+    assert len(counted) == n_blocks and sum(counted) == 60
+    parts, part_scores = answers(model, X, few)
+    for found, expected in zip(parts, whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    # Of the sums of a matrix product, BLAS rounds by how many rows there are.
+    for found, expected in zip(part_scores, whole_scores, strict=True):
+        assert found.dtype == expected.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=100 * np.finfo(dtype).eps)
+
+
+def test_predictions_are_means_over_draws_of_folded_in_rows(fitted):
+    model, kept, held = fitted
+    codes = model._fold_in(kept).by_block(lambda own, rows: own)[0]
+    n_draws, n_columns, rank = model.column_draws_.shape
+    expected = np.zeros((60, n_columns))
+    for d, q in enumerate(model.column_draws_):
+        own = codes[:, d * (rank + 1) :][:, : rank + 1]
+        expected += own[:, : rank - 1] @ q[:, : rank - 1].T
+        expected += own[:, rank - 1 : rank] + own[:, rank:] * (q[:, rank - 1] + model.intercept_)
+    predicted = model.predict_entries(held, given=kept)
+    np.testing.assert_allclose(predicted.data, expected[held.tocoo().coords], rtol=1e-10)
+    indices, scores = model.recommend(kept, 3, exclude_seen=False)
+    order = np.argsort(-expected, axis=1)[:, :3]
+    np.testing.assert_array_equal(indices, order)
+    np.testing.assert_allclose(scores, np.take_along_axis(expected, order, 1), rtol=1e-10)
+
+
+def test_memory_does_not_grow_with_the_codes_of_all_rows(monkeypatch):
+    X = make_ratings(100, 30)
+    options = {"n_components": 3, "max_iter": 42, "burn_in": 2, "random_state": 0}
+    model = BayesianFactorization(**options).fit(X)
+    n_rows = 20_000
+    many = sparse.csr_array(
+        (np.ones(n_rows), np.arange(n_rows) % 30, np.arange(n_rows + 1)), shape=(n_rows, 30)
+    )
+    row_bytes = model._fold_in(many).row_bytes
+    monkeypatch.setattr(_drawn_codes, "BLOCK_BYTES", 2**20)
+    calls = [
+        lambda: model.recommend(many, 3),
+        lambda: model.predict_entries(many, return_std=True),
+    ]
+    for call in calls:
+        call()
+        tracemalloc.start()
+        call()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < n_rows * row_bytes / 4

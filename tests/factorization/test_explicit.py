@@ -179,6 +179,14 @@ def test_the_curve_counts_absolute_values(ratings):
 def test_columns_without_entries_have_nothing_to_say(options, ratings):
     model = MatrixFactorization(3, random_state=0, **options).fit(ratings)
     np.testing.assert_allclose(codes_of_columns(model)[7], 0, atol=1e-12)
+    # Not even by what rounding leaves of them.
+    np.testing.assert_array_equal(model.similar_items(7, 24)[1], 0)
+
+
+def test_features_say_something_of_a_column_without_entries(ratings, column_features):
+    model = MatrixFactorization(3, random_state=0)
+    model.fit(ratings, column_features=column_features)
+    assert model.column_observations_[7] == 0 and model.similar_items(7, 24)[1].any()
 
 
 # What entries mean

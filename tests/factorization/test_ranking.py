@@ -166,6 +166,31 @@ def test_scores_are_products_and_biases(plays):
     np.testing.assert_allclose(cosines, (V @ V[0])[alike])
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_column_without_entries_is_like_none(loss, dtype, plays):
+    model = ranking(loss=loss).fit(plays.astype(dtype))
+    counts = (plays.toarray() != 0).sum(axis=0)
+    np.testing.assert_array_equal(model.column_counts_, counts)
+    assert model.components_[:, 7].any() and counts[7] == 0
+    _, to_others = model.similar_items(7, n=24)
+    np.testing.assert_array_equal(to_others, 0)
+    others, cosines = model.similar_items(0, n=24)
+    assert cosines.dtype == dtype
+    assert cosines[others == 7] == 0 and (cosines[others != 7] != 0).all()
+    # What is recommended is as before, scores and all.
+    scores = model.row_factors_ @ model.components_ + model.column_bias_
+    _, values = model.recommend(plays, n=25, exclude_seen=False)
+    np.testing.assert_allclose(values, -np.sort(-scores, axis=1), rtol=1e-4, atol=1e-5)
+
+
+def test_entries_held_out_are_not_observed(plays):
+    model = ranking(early_stopping=True, validation_fraction=0.3).fit(plays)
+    counts = (plays.toarray() != 0).sum(axis=0)
+    assert (model.column_counts_ <= counts).all()
+    assert 0.5 * plays.nnz < model.column_counts_.sum() < 0.8 * plays.nnz
+
+
 def test_early_stopping_keeps_the_best_epoch(plays):
     model = ranking(early_stopping=True, max_iter=200, n_iter_no_change=3, validation_fraction=0.3)
     model.fit(plays)

@@ -38,6 +38,18 @@ class Popularity(BaseEstimator):
         return np.where(np.isfinite(scores) | (scores > 0), indices, -1), scores
 
 
+class Shifted(Popularity):
+    """Recommend the columns from that of a number on that is known of each row."""
+
+    def recommend(self, X, n=10, *, first=None):
+        super().recommend(X, n)
+        starts = first.toarray() if sparse.issparse(first) else first
+        self.first_ = None if first is None else np.ravel(starts)
+        starts = np.zeros(X.shape[0], int) if first is None else self.first_
+        indices = np.add.outer(starts, np.arange(n)) % X.shape[1]
+        return indices, -np.tile(np.arange(float(n)), (X.shape[0], 1))
+
+
 class RowMeans(BaseEstimator):
     """Predict the mean of a row's entries drawn towards zero by `alpha` of them."""
 

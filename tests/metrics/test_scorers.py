@@ -35,7 +35,7 @@ from sparsekit.metrics import (
     rmse_scorer,
 )
 from sparsekit.model_selection import PathGridSearchCV, SparseEntries, hold_out_entries
-from tests.metrics._models import Popularity, RowMeans
+from tests.metrics._models import Popularity, RowMeans, Shifted
 
 MAKERS = {
     make_ndcg_scorer: ndcg_at_k,
@@ -104,6 +104,30 @@ def test_only_rows_with_something_hidden_are_asked_for(X):
     some = SparseEntries(X)
     make_ndcg_scorer(k=3)(model, some[some.rows < 4][[0, 5]])
     assert model.recommended_to_.shape[0] == 2
+
+
+@pytest.mark.parametrize("as_entries", [False, True])
+@pytest.mark.parametrize("form", [np.asarray, list, lambda x: sparse.coo_array(x[:, None])])
+def test_what_is_known_of_rows_beside_their_entries_is_passed_on(form, as_entries, X):
+    model, first = Shifted().fit(X), np.arange(30) % 12
+    some = SparseEntries(X)
+    test = some[(some.rows % 7 == 2) & (some.columns > 4)] if as_entries else X[:, :5]
+    score = make_recall_scorer(k=4)(model, test, first=form(first))
+    if as_entries:
+        kept, hidden = test.complement().to_csr(), test.to_csr()
+    else:
+        kept, hidden = hold_out_entries(test, 0.2, random_state=0)
+    rows = np.flatnonzero(np.diff(hidden.indptr))
+    assert 0 < len(rows) and (as_entries is False or len(rows) < 30)
+    np.testing.assert_array_equal(model.first_, first[rows])
+    recommended, _ = model.recommend(kept[rows], 4, first=first[rows])
+    assert score == recall_at_k(hidden[rows], recommended, 4)
+    assert make_recall_scorer(k=4)(model, test, first=None) >= 0 and model.first_ is None
+
+
+def test_it_must_be_known_of_every_row(X):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make_recall_scorer(k=4)(Shifted().fit(X), X, first=np.arange(29))
 
 
 def test_dense_new_rows_mean_their_entries(X):

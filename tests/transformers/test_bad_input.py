@@ -217,6 +217,7 @@ BAD_VALUES = {
     "fit_tol": STRENGTH,
     "forgetting": STRENGTH,
     "frequency_exponent": [-0.5, *NOT_A_NUMBER],
+    "popularity_exponent": [-0.5, *NOT_A_NUMBER],
     "image_shape": [(5, 5), (12,), (3.0, 4.0), (-3, -4), 12, "square"],
     "init": ["nothing", 1],
     "l1_bound": [0.5, np.nan, "tight"],

@@ -209,7 +209,14 @@ def test_a_memory_map_is_read_only_and_fits_the_same(name, data, fitted, tmp_pat
 
 def floats(estimator):
     """Return the attributes that hold real numbers in arrays."""
-    in_double = "error_", "loss_curve_", "validation_scores_", "column_observations_", "dual_gap_"
+    in_double = (
+        "error_",
+        "loss_curve_",
+        "validation_scores_",
+        "column_observations_",
+        "column_counts_",
+        "dual_gap_",
+    )
     # Of a distribution that a handful of numbers describes.
     in_double += "row_prior_means_", "row_prior_precisions_", "noise_precisions_"
     return {
