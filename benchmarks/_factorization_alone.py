@@ -43,12 +43,12 @@ TUNED = {
         "tol": None,
         "random_state": 0,
     },
-    "sparsekit-slim": {"alpha": 0.00169, "l1_ratio": 0.0099, "tol": 1e-3},
+    "sparsekit-slim": {"alpha": 0.0017, "l1_ratio": 0.003, "tol": 1e-3},
     "sparsekit-ease": {"alpha": 0.0025},
     "sparsekit-bpr": {"n_components": 128, "max_iter": 100, "random_state": 0},
 }
 # Rows weigh their number of entries to a power; chosen likewise.
-ROW_EXPONENTS = {"sparsekit-ease": -0.5}
+ROW_EXPONENTS = {"sparsekit-slim": -0.3, "sparsekit-ease": -0.5}
 CLASSES = {
     "implicit": "ImplicitFactorization",
     "slim": "SparseLinearMethod",
