@@ -624,7 +624,8 @@ def test_what_users_write_may_not_do_harm(digits, frozen):
 
 def test_one_row_of_a_regression_is_enough():
     X, y = make_regression(30, 4, random_state=0)
-    dense = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=500).fit(X, y / y.std())
+    dense = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=500, random_state=0)
+    dense.fit(X, y / y.std())
     pruner = MLPPruner(FrozenEstimator(dense), sparsity=0.5).fit(X[:1], y[:1])
     assert np.isfinite(pruner.predict(X)).all()
 

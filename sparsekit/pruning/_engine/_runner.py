@@ -129,7 +129,10 @@ class Product:
 
     def run(self, X, out):
         """Overwrite `out` by what the layer makes of X."""
-        np.dot(X, self.weights, out=out)
+        # BLAS fills its vectors with what lies beside the numbers, and the processor's flag for
+        # invalid operations tells of these lanes too.
+        with np.errstate(invalid="ignore"):
+            np.dot(X, self.weights, out=out)
         finish_products(out.reshape(-1), self.bias, self.activation)
 
 
