@@ -76,6 +76,8 @@ class BayesianFactorization(FactorCodes):
         Posterior means of the factors of the columns; with biases, a last row of ones.
     row_factors_ : ndarray of shape (n_rows, n_codes)
         Codes of the rows of the fit, given these means.
+    column_counts_ : ndarray of shape (n_columns,)
+        Number of entries of each column.
     column_bias_ : ndarray of shape (n_columns,)
         Posterior means of the biases of the columns; with `fit_bias` only.
     intercept_ : float
@@ -378,7 +380,9 @@ default=None
         return np.maximum(second - first**2, 0)
 
     def _column_vectors(self) -> np.ndarray:
-        return self.components_[: self.n_components].T
+        factors = self.components_[: self.n_components].T
+        # Of a column without entries the draws are the prior's.
+        return np.where(self.column_counts_[:, None] > 0, factors, 0)
 
     def _scorer(self) -> Any:
         return rmse_scorer

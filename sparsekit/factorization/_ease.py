@@ -19,6 +19,8 @@ from sparsekit.matrix._products import multiply, sparse_gram, to_csc
 # Multiplications of an inverse in the time of one of a sparse matrix, and the share of the time of
 # one way that the other may take to be gone: it needs more memory.
 GATHERED, WORTHWHILE = 8, 0.8
+# What else is there beside the two matrices, such as X by columns and blocks of products.
+MARGIN = 1.25
 # Share of a random vector that the product of the matrix and its inverse may miss.
 RESIDUAL = 1e-3
 
@@ -164,7 +166,7 @@ def _rows_pay(X: sparse.csr_array) -> bool:
     by_rows = n_rows**3 / 2 + GATHERED * X.nnz * (n_rows + n_columns / 2)
     if by_rows > WORTHWHILE * n_columns**3 / 2:
         return False
-    return fits_memory((n_columns**2 + n_rows**2) * X.dtype.itemsize)
+    return fits_memory(MARGIN * (n_columns**2 + n_rows**2) * X.dtype.itemsize)
 
 
 def _inverse_by_columns(X: sparse.csr_array, ridge: float, n_jobs: int | None) -> np.ndarray | None:

@@ -56,9 +56,10 @@ def appended_rows(estimator: Any, X: sparse.csr_array, row_features: Any) -> dic
         linear=known[:, None] * (codes @ mean_form) + pull,
     )
     codes, _ = exact_method(model, side).solve(systems, codes, estimator.n_jobs)
-    vars(estimator).update(
-        column_attributes(model, codes.astype(dtype, copy=False), side.observations)
-    )
+    attributes = column_attributes(model, codes.astype(dtype, copy=False), side.observations)
+    if model.popularity is not None:
+        attributes |= model.popularity.with_rows(X).attributes()
+    vars(estimator).update(attributes)
     rows = fold_in(estimator, X, row_features=row_features)
     return {"row_factors_": np.concatenate((estimator.row_factors_, rows))}
 

@@ -14,6 +14,7 @@ from sparsekit._watch import Watch
 from sparsekit.factorization._alternate import first_codes, transposed
 from sparsekit.factorization._entry_losses import Ratings
 from sparsekit.factorization._fitting import components_of
+from sparsekit.factorization._popularity import column_counts
 from sparsekit.factorization._rows import Exact, Rows
 from sparsekit.factorization._sides import Model, Opposite, Side
 from sparsekit.matrix._products import entry_products
@@ -140,6 +141,7 @@ def sample(
     chain = _Chain.begin(estimator, X, weight, mean, random_state)
     kept_at = _kept_sweeps(estimator)
     draws = Kept(len(kept_at))
+    counts = {"column_counts_": column_counts(X)}
     errors: list[float] = []
     for n in range(1, estimator.max_iter + 1):
         watch.begin()
@@ -148,14 +150,14 @@ def sample(
         if n in kept_at:
             draws.add(draw)
         components = partial(components_of, chain.model, draw.columns)
-        watch.reconstruction = partial(_seen, estimator, chain.model, draws, draw, mean)
+        watch.reconstruction = partial(_seen, estimator, counts, chain.model, draws, draw, mean)
         if estimator.verbose:
             watch.say("sweep", n, errors[-1])
         asked = watch.wants_to_stop(n, errors[-1], components)
         if (watch.end(components) or asked) and draws.count:
             break
     curve = {"loss_curve_": np.array(errors), "n_iter_": len(errors)}
-    return _posterior(chain.model, draws.stacked(), mean) | curve
+    return _posterior(chain.model, draws.stacked(), mean) | counts | curve
 
 
 class Draw(NamedTuple):
@@ -223,13 +225,19 @@ def _posterior(model: Model, draws: Draw, mean: float) -> dict[str, Any]:
 
 
 def _seen(
-    estimator: Any, model: Model, draws: Kept, draw: Draw, mean: float, components: np.ndarray
+    estimator: Any,
+    counts: dict[str, Any],
+    model: Model,
+    draws: Kept,
+    draw: Draw,
+    mean: float,
+    components: np.ndarray,
 ) -> dict[str, Any]:
     """Return what a fit that stopped now would store; this draw, should none have been kept."""
     if draws.count == 0:
         draws = Kept(1)
         draws.add(draw)
-    return estimator._of_input() | _posterior(model, draws.stacked(), mean)
+    return estimator._of_input() | counts | _posterior(model, draws.stacked(), mean)
 
 
 def unit_of(deviations: np.ndarray) -> float:

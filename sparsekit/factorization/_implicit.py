@@ -95,8 +95,8 @@ class ImplicitFactorization(FactorModel):
     column_observations_ : ndarray of shape (n_columns,)
         Sum of the confidences of each column.
     column_counts_ : ndarray of shape (n_columns,)
-        Number of entries of each column of the fit, in rows of weight w counted w times. A row of
-        which nothing is known is recommended the columns of the largest.
+        Number of entries of each column, in rows of weight w counted w times. A row of which
+        nothing is known is recommended the columns of the largest.
     mean_count_ : float
         Their mean.
     row_loadings_, column_loadings_ : ndarray of shape (n_features, n_components)

@@ -45,6 +45,11 @@ class Popularity:
         """Return what other columns, those of X, have beside these."""
         return replace(self, counts=column_counts(X))
 
+    def with_rows(self, X: sparse.csr_array) -> "Popularity":
+        """Return what the columns have with more rows."""
+        added = column_counts(X)
+        return replace(self, counts=self.counts + added, mean=self.mean + float(added.mean()))
+
     def weighted(self, X: sparse.csr_array) -> sparse.csr_array:
         """Return X, each value times the weight of its column."""
         if self.exponent == 0:

@@ -60,8 +60,8 @@ class RecommenderMixin:
         ----------
         X : {sparse matrix, SparseEntries, array-like} of shape (n_rows, n_features)
             What is known of each row, new or of the fit. A row without entries gets what scores
-            best for such a row, or, where all scores are zero for want of anything known, the
-            columns with most entries in the fit.
+            best for such a row; of `ImplicitFactorization`, `EASE` and `SparseLinearMethod`, which
+            know no best where nothing is known, the columns with most entries.
         n : int, default=10
             Number of recommendations, at most that of the columns to choose from.
         exclude_seen : bool, default=True

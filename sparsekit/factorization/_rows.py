@@ -113,11 +113,14 @@ class Rows:
             squares=squares,
         )
 
-    def turned(self, n_jobs: int | None = None) -> tuple["Rows", np.ndarray | None]:
+    def turned(
+        self, n_jobs: int | None = None, keep_axes: bool = False
+    ) -> tuple["Rows", np.ndarray | None]:
         """Return the same problem in the axes of the shared form, which is diagonal there.
 
         The dense part of every row's system costs nothing then, whatever its ridge, and Jacobi's
-        preconditioner is exact for it.
+        preconditioner is exact for it. Axes along which the factors are nothing are zero, unless
+        `keep_axes` says that something else lies along them.
         """
         if self.base is None or self.base.ndim == 1:
             return self, None
@@ -126,7 +129,7 @@ class Rows:
             axes = _oriented(axes).astype(self.dtype)
             factors = turned_factors(self.factors[:, : self.rank], axes, n_jobs)
             squares = _mean_squares(factors, self.column_weight)
-            if self.linear is None:
+            if self.linear is None and not keep_axes:
                 _drop_nothing(factors, axes, squares)
             linear = None if self.linear is None else self.linear @ axes
         diagonal = np.maximum(values, 0).astype(self.dtype)

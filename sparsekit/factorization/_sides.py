@@ -179,7 +179,8 @@ class Side:
         rows = self.rows(model, opposite, n_jobs)
         axes = None
         if model.free_axes:
-            rows, axes = rows.turned(n_jobs)
+            # Loadings may be large where codes are all but nothing.
+            rows, axes = rows.turned(n_jobs, keep_axes=other.feature_map is not None)
             other.codes = rows.factors[:, : model.rank]
             self.turn_features(axes)
             other.turn_features(axes)

@@ -231,3 +231,13 @@ def test_memory_does_not_grow_with_the_codes_of_all_rows(monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < n_rows * row_bytes / 4
+
+
+def test_nothing_is_like_a_column_without_entries(ratings):
+    X = ratings.tolil()
+    X[:, 7] = 0
+    model = BayesianFactorization(3, max_iter=6, burn_in=2, random_state=0).fit(sparse.csr_array(X))
+    assert model.column_counts_[7] == 0
+    assert not model.similar_items(7, 24)[1].any()
+    indices, similarities = model.similar_items(3, 24)
+    assert similarities[indices == 7] == 0

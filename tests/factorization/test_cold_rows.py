@@ -92,7 +92,11 @@ def test_a_row_with_features_is_known_by_them(plays, row_features):
 
 def test_popularity_grows_with_the_model(plays):
     model = clone(IMPLICIT).fit(plays[:20])
-    model.partial_fit(plays[20:]).add_columns(sparse.csr_array(np.full((40, 1), 50.0)))
+    model.partial_fit(plays[20:])
+    np.testing.assert_array_equal(model.column_counts_, (plays.toarray() > 0).sum(axis=0))
+    assert model.mean_count_ == pytest.approx(model.column_counts_.mean())
+    model.add_columns(sparse.csr_array(np.full((40, 1), 50.0)))
+    assert model.column_counts_[25] == 40
     indices, _ = model.recommend(nothing(1, 26), 26)
     assert indices[0].tolist() == most_popular(model.column_counts_, 26)
     assert indices[0, 0] == 25
